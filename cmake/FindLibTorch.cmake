@@ -1,0 +1,52 @@
+# Defines the imported target LibTorch::LibTorch from an installed PyPI wheel, CPU or CUDA build.
+# The wheel's own find_package(Torch) stops on a CUDA wheel where no CUDA toolkit is installed; the
+# plain libraries compile, link and run there.
+#
+# VISTAS_TORCH (cache or environment): the folder of the torch package, or of a Python environment.
+
+if(NOT VISTAS_TORCH)
+  set(VISTAS_TORCH "$ENV{VISTAS_TORCH}")
+endif()
+if(VISTAS_TORCH AND NOT EXISTS "${VISTAS_TORCH}/include/ATen")
+  file(GLOB _torch_in_env "${VISTAS_TORCH}/lib/python3*/site-packages/torch")
+  if(_torch_in_env)
+    set(VISTAS_TORCH "${_torch_in_env}")
+  endif()
+endif()
+if(NOT VISTAS_TORCH)
+  find_program(_python NAMES python3 python)
+  execute_process(
+    COMMAND ${_python} -c "import importlib.util as u; print(u.find_spec('torch').submodule_search_locations[0])"
+    OUTPUT_VARIABLE VISTAS_TORCH OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+endif()
+
+include(FindPackageHandleStandardArgs)
+find_path(LibTorch_INCLUDE_DIR ATen/ATen.h PATHS "${VISTAS_TORCH}/include" NO_DEFAULT_PATH NO_CACHE)
+find_library(LibTorch_CPU_LIBRARY torch_cpu PATHS "${VISTAS_TORCH}/lib" NO_DEFAULT_PATH NO_CACHE)
+if(EXISTS "${VISTAS_TORCH}/version.py")
+  file(STRINGS "${VISTAS_TORCH}/version.py" _line REGEX "^__version__ = ")
+  string(REGEX REPLACE ".*'([0-9.]+).*" "\\1" LibTorch_VERSION "${_line}")
+endif()
+find_package_handle_standard_args(LibTorch
+  REQUIRED_VARS LibTorch_CPU_LIBRARY LibTorch_INCLUDE_DIR
+  VERSION_VAR LibTorch_VERSION
+  REASON_FAILURE_MESSAGE "run ./dev setup, or set VISTAS_TORCH to a Python environment with torch 2.13 or newer")
+if(LibTorch_FOUND AND LibTorch_VERSION VERSION_LESS 2.13)
+  message(FATAL_ERROR "torch ${LibTorch_VERSION} in ${VISTAS_TORCH} is older than 2.13")
+endif()
+
+if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
+  set(_lib "${VISTAS_TORCH}/lib")
+  add_library(LibTorch::LibTorch INTERFACE IMPORTED)
+  set_target_properties(LibTorch::LibTorch PROPERTIES
+    INTERFACE_INCLUDE_DIRECTORIES
+      "${LibTorch_INCLUDE_DIR};${LibTorch_INCLUDE_DIR}/torch/csrc/api/include"
+    INTERFACE_LINK_OPTIONS "-Wl,-rpath,${_lib}")
+  set(_libraries "${_lib}/libtorch_cpu.so" "${_lib}/libc10.so")
+  if(EXISTS "${_lib}/libtorch_cuda.so")
+    # Only named by nothing, so the linker would drop it; loading it registers the CUDA kernels.
+    list(APPEND _libraries -Wl,--no-as-needed "${_lib}/libtorch_cuda.so" "${_lib}/libc10_cuda.so"
+      -Wl,--as-needed)
+  endif()
+  set_property(TARGET LibTorch::LibTorch PROPERTY INTERFACE_LINK_LIBRARIES "${_libraries}")
+endif()
