@@ -41,6 +41,8 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   set_target_properties(LibTorch::LibTorch PROPERTIES
     INTERFACE_INCLUDE_DIRECTORIES
       "${LibTorch_INCLUDE_DIR};${LibTorch_INCLUDE_DIR}/torch/csrc/api/include"
+    # The wheel brings fmt's headers without its library, and they come before the system's.
+    INTERFACE_COMPILE_DEFINITIONS FMT_HEADER_ONLY=1
     INTERFACE_LINK_OPTIONS "-Wl,-rpath,${_lib}")
   set(_libraries "${_lib}/libtorch_cpu.so" "${_lib}/libc10.so")
   if(EXISTS "${_lib}/libtorch_cuda.so")
