@@ -52,6 +52,18 @@ std::string text_of(const Field& field, const Value& value) {
   bad_value(field, value, "text");
 }
 
+size_t choice_of(const Field& field, const Value& value, const std::vector<std::string>& choices) {
+  const std::string text = text_of(field, value);
+  const auto found = std::find(choices.begin(), choices.end(), text);
+  if (found == choices.end()) {
+    throw Error(ErrorKind::usage, {.what = fmt::format("{}: {}", value.where, field.name),
+                                   .got = vistas::to_toml(value),
+                                   .expected = fmt::format("one of {}", fmt::join(choices, ", ")),
+                                   .fix = did_you_mean(text, choices)});
+  }
+  return static_cast<size_t>(found - choices.begin());
+}
+
 // A single element stands for a list of one.
 ValueList list_of(const Value& value) {
   if (const auto* list = std::get_if<ValueList>(&value.data)) return *list;
@@ -118,83 +130,89 @@ void Fields::push(const std::string& name, const std::string& help, const std::s
 
 void Fields::add(const std::string& name, bool& member, const std::string& help) {
   const Field self{prefix_ + name, {}, {}, {}, {}, {}};
-  push(name, help, "true|false", "", [&member] { return Value{.data = member}; },
-       [&member, self](const Value& v) {
-         const auto* b = std::get_if<bool>(&v.data);
-         if (b == nullptr) bad_value(self, v, "true or false");
-         member = *b;
-       });
+  push(
+      name, help, "true|false", "", [&member] { return Value{.data = member}; },
+      [&member, self](const Value& v) {
+        const auto* b = std::get_if<bool>(&v.data);
+        if (b == nullptr) bad_value(self, v, "true or false");
+        member = *b;
+      });
 }
 
 void Fields::add(const std::string& name, int64_t& member, const std::string& help, Range range) {
   const Field self{prefix_ + name, {}, {}, {}, {}, {}};
-  push(name, help, "integer", range_text(range),
-       [&member] { return Value{.data = member}; },
-       [&member, self, range](const Value& v) { member = integer_of(self, v, range); });
+  push(
+      name, help, "integer", range_text(range), [&member] { return Value{.data = member}; },
+      [&member, self, range](const Value& v) { member = integer_of(self, v, range); });
 }
 
 void Fields::add(const std::string& name, double& member, const std::string& help, Range range) {
   const Field self{prefix_ + name, {}, {}, {}, {}, {}};
-  push(name, help, "number", range_text(range),
-       [&member] { return Value{.data = member}; },
-       [&member, self, range](const Value& v) { member = number_of(self, v, range); });
+  push(
+      name, help, "number", range_text(range), [&member] { return Value{.data = member}; },
+      [&member, self, range](const Value& v) { member = number_of(self, v, range); });
 }
 
 void Fields::add(const std::string& name, std::string& member, const std::string& help) {
   const Field self{prefix_ + name, {}, {}, {}, {}, {}};
-  push(name, help, "text", "", [&member] { return Value{.data = member}; },
-       [&member, self](const Value& v) { member = text_of(self, v); });
+  push(
+      name, help, "text", "", [&member] { return Value{.data = member}; },
+      [&member, self](const Value& v) { member = text_of(self, v); });
 }
 
 void Fields::add(const std::string& name, std::string& member, const std::string& help,
                  const std::vector<std::string>& choices) {
   const Field self{prefix_ + name, {}, {}, {}, {}, {}};
-  push(name, help, fmt::format("{}", fmt::join(choices, "|")), "",
-       [&member] { return Value{.data = member}; },
-       [&member, self, choices](const Value& v) {
-         const std::string text = text_of(self, v);
-         if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
-           throw Error(ErrorKind::usage,
-                       {.what = fmt::format("{}: {}", v.where, self.name),
-                        .got = vistas::to_toml(v),
-                        .expected = fmt::format("one of {}", fmt::join(choices, ", ")),
-                        .fix = did_you_mean(text, choices)});
-         }
-         member = text;
-       });
+  push(
+      name, help, fmt::format("{}", fmt::join(choices, "|")), "",
+      [&member] { return Value{.data = member}; },
+      [&member, self, choices](const Value& v) { member = choices[choice_of(self, v, choices)]; });
+}
+
+void Fields::add_choice(const std::string& name, const std::string& help,
+                        const std::vector<std::string>& choices, std::function<size_t()> get,
+                        std::function<void(size_t)> set) {
+  const Field self{prefix_ + name, {}, {}, {}, {}, {}};
+  push(
+      name, help, fmt::format("{}", fmt::join(choices, "|")), "",
+      [get = std::move(get), choices] { return Value{.data = choices[get()]}; },
+      [set = std::move(set), self, choices](const Value& v) { set(choice_of(self, v, choices)); });
 }
 
 void Fields::add(const std::string& name, std::vector<double>& member, const std::string& help,
                  Range range) {
   const Field self{prefix_ + name, {}, {}, {}, {}, {}};
-  push(name, help, "numbers", range_text(range), [&member] { return list_value(member); },
-       [&member, self, range](const Value& v) {
-         std::vector<double> numbers;
-         for (const Value& item : list_of(v)) numbers.push_back(number_of(self, item, range));
-         member = std::move(numbers);
-       });
+  push(
+      name, help, "numbers", range_text(range), [&member] { return list_value(member); },
+      [&member, self, range](const Value& v) {
+        std::vector<double> numbers;
+        for (const Value& item : list_of(v)) numbers.push_back(number_of(self, item, range));
+        member = std::move(numbers);
+      });
 }
 
 void Fields::add(const std::string& name, std::vector<int64_t>& member, const std::string& help,
                  Range range) {
   const Field self{prefix_ + name, {}, {}, {}, {}, {}};
-  push(name, help, "integers", range_text(range), [&member] { return list_value(member); },
-       [&member, self, range](const Value& v) {
-         std::vector<int64_t> numbers;
-         for (const Value& item : list_of(v)) numbers.push_back(integer_of(self, item, range));
-         member = std::move(numbers);
-       });
+  push(
+      name, help, "integers", range_text(range), [&member] { return list_value(member); },
+      [&member, self, range](const Value& v) {
+        std::vector<int64_t> numbers;
+        for (const Value& item : list_of(v)) numbers.push_back(integer_of(self, item, range));
+        member = std::move(numbers);
+      });
 }
 
 void Fields::add(const std::string& name, std::vector<std::string>& member,
                  const std::string& help) {
   const Field self{prefix_ + name, {}, {}, {}, {}, {}};
-  push(name, help, "texts", "", [&member] { return list_value(member); },
-       [&member, self](const Value& v) {
-         std::vector<std::string> texts;
-         for (const Value& item : list_of(v)) texts.push_back(text_of(self, item));
-         member = std::move(texts);
-       });
+  push(
+      name, help, "texts", "", [&member] { return list_value(member); },
+      [&member, self](const Value& v) {
+        std::vector<std::string> texts;
+        for (const Value& item : list_of(v)) texts.push_back(text_of(self, item));
+        member = std::move(texts);
+      });
 }
 
 void Fields::set_all(const Value& values, const std::vector<std::string>& skip) {
@@ -213,8 +231,9 @@ void Fields::set_all(const Value& values, const std::vector<std::string>& skip) 
     if (found == fields_.end()) {
       std::vector<std::string> names;
       for (const Field& f : fields_) names.push_back(f.name);
-      throw Error(ErrorKind::usage, {.what = fmt::format("{}: unknown option '{}'", value->where, key),
-                                     .fix = did_you_mean(key, names)});
+      throw Error(ErrorKind::usage,
+                  {.what = fmt::format("{}: unknown option '{}'", value->where, key),
+                   .fix = did_you_mean(key, names)});
     }
     found->set(*value);
   }

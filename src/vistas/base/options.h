@@ -13,6 +13,7 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct Range {
 
 // One option bound to a member of a live object.
 struct Field {
-  std::string name;   // dotted: "method.temperature"
+  std::string name;  // dotted: "method.temperature"
   std::string help;
   std::string type;   // "number", "integer", "true|false", "text", "a|b|c", "numbers", "texts"
   std::string range;  // "0.0001 .. 100", or empty
@@ -50,6 +51,23 @@ class Fields {
   void add(const std::string& name, std::string& member, const std::string& help,
            const std::vector<std::string>& choices);
 
+  // An enumeration by the names of its values: {{"cosine", Similarity::cosine}, ...}.
+  template <class Enum>
+  requires std::is_enum_v<Enum>
+  void add(const std::string& name, Enum& member, const std::string& help,
+           const std::vector<std::pair<std::string, Enum>>& values) {
+    std::vector<std::string> choices;
+    for (const auto& [text, value] : values) choices.push_back(text);
+    add_choice(
+        name, help, choices,
+        [&member, values] {
+          size_t i = 0;
+          while (values[i].second != member) ++i;
+          return i;
+        },
+        [&member, values](size_t i) { member = values[i].second; });
+  }
+
   // The fields of a member struct under `name` + ".".
   template <class Options>
   void group(const std::string& name, Options& options) {
@@ -71,6 +89,9 @@ class Fields {
   void push(const std::string& name, const std::string& help, const std::string& type,
             const std::string& range, std::function<Value()> get,
             std::function<void(const Value&)> set);
+  void add_choice(const std::string& name, const std::string& help,
+                  const std::vector<std::string>& choices, std::function<size_t()> get,
+                  std::function<void(size_t)> set);
 
   std::string prefix_;
   std::vector<Field> fields_;
