@@ -1,0 +1,121 @@
+#include "vistas/contrast/nt_xent.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <cmath>
+#include <limits>
+
+#include "vistas/base/error.h"
+#include "vistas/contrast/precision.h"
+
+namespace vistas::contrast {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// The loss of logits s [2N, 2N] whose row i has its target in column i +- N and whose diagonal does
+// not count; turns s into d loss / d s.
+at::Tensor partner_cross_entropy_(at::Tensor& s) {
+  const int64_t n = s.size(0) / 2;
+  s.fill_diagonal_(-std::numeric_limits<double>::infinity());
+  const at::Tensor target = at::cat({s.diagonal(n), s.diagonal(-n)}).unsqueeze(1);
+  const at::Tensor top = s.amax({1}, true);
+  s.sub_(top).exp_();
+  s.diagonal(n).zero_();
+  s.diagonal(-n).zero_();
+  // The target is kept out of the sum: where it is the largest by far, log1p and `rest` keep the
+  // digits that log(1 + rest) and 1 - probability would lose.
+  const at::Tensor rest = s.sum(1, true);
+  const at::Tensor own = (target - top).exp();
+  const at::Tensor loss = (top - target + (rest + (own - 1)).log1p()).mean();
+
+  const at::Tensor scale = ((rest + own) * static_cast<double>(2 * n)).reciprocal();
+  s.mul_(scale);
+  const at::Tensor pull = (rest * scale).squeeze(1).neg();
+  s.diagonal(n).copy_(pull.slice(0, 0, n));
+  s.diagonal(-n).copy_(pull.slice(0, n));
+  return loss;
+}
+
+// A scalar whose gradient was computed together with it.
+at::Tensor scaled_gradient(AutogradContext* context, const at::Tensor& grad) {
+  if (at::GradMode::is_enabled()) {
+    throw Error(ErrorKind::usage, {.what = "nt_xent has no second derivative",
+                                   .fix = "Call backward without create_graph"});
+  }
+  return context->get_saved_variables()[0] * grad;
+}
+
+// Rows z [2N, D] compared by dot product: one matrix, and with G = d loss / d s the gradient
+// (G + G^T) z / T.
+struct DotLoss : torch::autograd::Function<DotLoss> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& z, double temperature) {
+    at::Tensor s = at::mm(z, z.t()).div_(temperature);
+    const at::Tensor loss = partner_cross_entropy_(s);
+    context->save_for_backward({at::mm(s + s.t(), z).div_(temperature)});
+    return loss;
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& grads) {
+    return {scaled_gradient(context, grads[0]), {}};
+  }
+};
+
+// Any similarity matrix s [2N, 2N].
+struct MatrixLoss : torch::autograd::Function<MatrixLoss> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& s, double temperature) {
+    at::Tensor logits = s / temperature;
+    const at::Tensor loss = partner_cross_entropy_(logits);
+    context->save_for_backward({logits.div_(temperature)});
+    return loss;
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& grads) {
+    return {scaled_gradient(context, grads[0]), {}};
+  }
+};
+
+void check(const at::Tensor& z_a, const at::Tensor& z_b, const NtXentOptions& options) {
+  if (z_a.dim() != 2 || z_a.sizes() != z_b.sizes() || z_a.numel() == 0) {
+    throw Error(ErrorKind::usage,
+                {.what = "nt_xent",
+                 .got = fmt::format("views of shapes {} and {}", fmt::join(z_a.sizes(), "x"),
+                                    fmt::join(z_b.sizes(), "x")),
+                 .expected = "two matrices [N, D] of the same shape with at least one row"});
+  }
+  if (!z_a.is_floating_point() || z_a.scalar_type() != z_b.scalar_type() ||
+      z_a.device() != z_b.device()) {
+    throw Error(ErrorKind::usage,
+                {.what = "nt_xent",
+                 .got = fmt::format("{} on {} and {} on {}", at::toString(z_a.scalar_type()),
+                                    z_a.device().str(), at::toString(z_b.scalar_type()),
+                                    z_b.device().str()),
+                 .expected = "two views of one floating-point type on one device"});
+  }
+  if (!(options.temperature > 0 && std::isfinite(options.temperature))) {
+    throw Error(ErrorKind::usage, {.what = "nt_xent: temperature",
+                                   .got = fmt::format("{}", options.temperature),
+                                   .expected = "a positive number",
+                                   .fix = "Usual values are 0.05 to 1"});
+  }
+}
+
+}  // namespace
+
+at::Tensor nt_xent(const at::Tensor& z_a, const at::Tensor& z_b, const NtXentOptions& options) {
+  check(z_a, z_b, options);
+  const FullPrecision scope;
+  const at::Tensor z = widen(at::cat({z_a, z_b}));
+  switch (options.similarity) {
+    case Similarity::cosine:
+      return DotLoss::apply(unit_rows(z), options.temperature);
+    case Similarity::dot:
+      return DotLoss::apply(z, options.temperature);
+    default:
+      return MatrixLoss::apply(similarity(z, z, options.similarity), options.temperature);
+  }
+}
+
+}  // namespace vistas::contrast

@@ -1,0 +1,96 @@
+#include "vistas/contrast/statistics.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+#include <limits>
+
+#include "vistas/base/error.h"
+#include "vistas/contrast/precision.h"
+#include "vistas/contrast/similarity.h"
+
+namespace vistas::contrast {
+namespace {
+
+at::Tensor as_double(const at::Tensor& x) {
+  if (x.dim() != 2 || x.size(0) < 2 || x.size(1) < 1) {
+    throw Error(ErrorKind::usage,
+                {.what = "embedding statistics",
+                 .got = fmt::format("a tensor of shape [{}]", fmt::join(x.sizes(), ", ")),
+                 .expected = "a matrix [N, D] with two rows or more"});
+  }
+  return x.detach().to(at::kDouble);
+}
+
+at::Tensor unit(const at::Tensor& x) {
+  return unit_rows(as_double(x));
+}
+
+void check_pair(const at::Tensor& x, const at::Tensor& y) {
+  if (x.sizes() != y.sizes()) {
+    throw Error(ErrorKind::usage,
+                {.what = "embedding statistics of two views",
+                 .got = fmt::format("shapes [{}] and [{}]", fmt::join(x.sizes(), ", "),
+                                    fmt::join(y.sizes(), ", ")),
+                 .expected = "the same shape twice"});
+  }
+}
+
+// exp(-sum p log p) of p = weights / sum + epsilon.
+double exp_entropy(const at::Tensor& weights, double epsilon) {
+  const at::Tensor p = weights / weights.sum().clamp_min(1e-300) + epsilon;
+  return std::exp(-at::special_xlogy(p, p).sum().item<double>());
+}
+
+// Singular values; none of a matrix that is not finite, which LAPACK would refuse.
+at::Tensor singular_values(const at::Tensor& x) {
+  if (!x.isfinite().all().item<bool>()) {
+    return at::full({1}, std::numeric_limits<double>::quiet_NaN(), x.options());
+  }
+  return at::linalg_svdvals(x);
+}
+
+}  // namespace
+
+double alignment(const at::Tensor& x, const at::Tensor& y) {
+  check_pair(x, y);
+  return (unit(x) - unit(y)).square().sum(1).mean().item<double>();
+}
+
+double uniformity(const at::Tensor& x, double t) {
+  return at::pdist(unit(x)).square().mul(-t).exp().mean().log().item<double>();
+}
+
+double rank_me(const at::Tensor& x) {
+  return exp_entropy(singular_values(as_double(x)), 1e-7);
+}
+
+double covariance_effective_rank(const at::Tensor& x) {
+  const at::Tensor wide = as_double(x);
+  return exp_entropy(singular_values(wide - wide.mean(0, true)).square(), 0);
+}
+
+double embedding_std(const at::Tensor& x) {
+  return unit(x).std(0, /*unbiased=*/true).mean().item<double>();
+}
+
+double mean_norm(const at::Tensor& x) {
+  return at::linalg_vector_norm(as_double(x), 2, {1}).mean().item<double>();
+}
+
+double positive_cosine(const at::Tensor& x, const at::Tensor& y) {
+  check_pair(x, y);
+  return (unit(x) * unit(y)).sum(1).mean().item<double>();
+}
+
+double mean_cosine(const at::Tensor& x) {
+  // The sum over all pairs is |sum of rows|^2; what is left after the pairs (i, i) counts twice.
+  const at::Tensor rows = unit(x);
+  const double pairs = 0.5 * static_cast<double>(rows.size(0) * (rows.size(0) - 1));
+  const at::Tensor all = rows.sum(0).square().sum() - rows.square().sum();
+  return 0.5 * all.item<double>() / pairs;
+}
+
+}  // namespace vistas::contrast
