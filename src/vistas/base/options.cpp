@@ -239,6 +239,22 @@ void Fields::set_all(const Value& values, const std::vector<std::string>& skip) 
   }
 }
 
+Value Fields::to_value() const {
+  Value tree{.data = ValueTable{}};
+  for (const Field& field : fields_) {
+    Value* at = &tree;
+    size_t begin = 0;
+    for (size_t dot = field.name.find('.'); dot != std::string::npos;
+         begin = dot + 1, dot = field.name.find('.', begin)) {
+      auto& table = std::get<ValueTable>(at->data);
+      at = &table.try_emplace(field.name.substr(begin, dot - begin), Value{.data = ValueTable{}})
+                .first->second;
+    }
+    std::get<ValueTable>(at->data)[field.name.substr(begin)] = field.get();
+  }
+  return tree;
+}
+
 std::string Fields::to_toml(bool with_help) const {
   std::string out, table;
   for (const Field& field : fields_) {

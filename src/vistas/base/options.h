@@ -82,6 +82,9 @@ class Fields {
   // and the nearest known names. `skip` names top-level keys that somebody else reads.
   void set_all(const Value& values, const std::vector<std::string>& skip = {});
 
+  // All fields as a tree of tables.
+  Value to_value() const;
+
   // All fields as TOML text with one [table] a group, in the order of declaration.
   std::string to_toml(bool with_help = false) const;
 

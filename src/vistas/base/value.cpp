@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 #define TOML_EXCEPTIONS 1
 #include <toml++/toml.h>
 
@@ -54,7 +55,57 @@ std::string quoted(const std::string& text) {
   return out + '"';
 }
 
+nlohmann::json json_of(const Value& value) {
+  if (const auto* list = std::get_if<ValueList>(&value.data)) {
+    nlohmann::json out = nlohmann::json::array();
+    for (const Value& item : *list) out.push_back(json_of(item));
+    return out;
+  }
+  if (const auto* table = std::get_if<ValueTable>(&value.data)) {
+    nlohmann::json out = nlohmann::json::object();
+    for (const auto& [key, child] : *table) out[key] = json_of(child);
+    return out;
+  }
+  if (const auto* b = std::get_if<bool>(&value.data)) return *b;
+  if (const auto* i = std::get_if<int64_t>(&value.data)) return *i;
+  if (const auto* d = std::get_if<double>(&value.data)) return *d;
+  return std::get<std::string>(value.data);
+}
+
+Value from_json(const nlohmann::json& json, const std::string& name) {
+  Value value;
+  value.where = name;
+  if (json.is_object()) {
+    ValueTable out;
+    for (const auto& [key, child] : json.items()) out[key] = from_json(child, name + ": " + key);
+    value.data = std::move(out);
+  } else if (json.is_array()) {
+    ValueList out;
+    for (const auto& child : json) out.push_back(from_json(child, name));
+    value.data = std::move(out);
+  } else if (json.is_boolean()) {
+    value.data = json.get<bool>();
+  } else if (json.is_number_integer()) {
+    value.data = json.get<int64_t>();
+  } else if (json.is_number()) {
+    value.data = json.get<double>();
+  } else if (json.is_string()) {
+    value.data = json.get<std::string>();
+  } else {
+    throw Error(ErrorKind::data, {.what = name, .got = json.dump(), .expected = "a value"});
+  }
+  return value;
+}
+
 }  // namespace
+
+std::string to_json(const Value& value) { return json_of(value).dump(2) + "\n"; }
+
+Value parse_json(std::string_view text, const std::string& name) {
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (json.is_discarded()) throw Error(ErrorKind::data, {.what = name + ": not valid JSON"});
+  return from_json(json, name);
+}
 
 const ValueTable& Value::table() const {
   if (const auto* t = std::get_if<ValueTable>(&data)) return *t;

@@ -38,4 +38,8 @@ void merge_into(Value& base, const Value& over);
 // TOML text of one value: 0.2, "text", [1, 2], true.
 std::string to_toml(const Value& value);
 
+// JSON of the whole tree and back; `name` appears in errors. JSON null is refused.
+std::string to_json(const Value& value);
+Value parse_json(std::string_view text, const std::string& name);
+
 }  // namespace vistas
