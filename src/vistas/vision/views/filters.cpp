@@ -1,0 +1,199 @@
+#include "vistas/vision/views/filters.h"
+
+#include <cstring>
+
+#include "vistas/vision/views/blend.h"
+
+namespace vistas::vision {
+namespace {
+
+// One extended box filter: 2 radius + 1 whole pixels and a part of the two next ones.
+struct ExtendedBox {
+  int radius = 0;
+  uint32_t inner = 0, outer = 0;  // 24-bit fixed point
+  float inner_real = 0, outer_real = 0;
+};
+
+// Three passes of the box have the variance of a Gaussian.
+ExtendedBox box_of(double sigma) {
+  const float passes = 3;
+  const float s = static_cast<float>(sigma);
+  const float variance = s * s / passes;
+  const float length = static_cast<float>(std::sqrt(12.0 * static_cast<double>(variance) + 1.0));
+  const float l = static_cast<float>(std::floor((static_cast<double>(length) - 1.0) / 2.0));
+  float a = (2 * l + 1) * (l * (l + 1) - 3 * variance);
+  a /= 6 * (variance - (l + 1) * (l + 1));
+  const float radius = l + a;
+  ExtendedBox box;
+  box.radius = static_cast<int>(radius);
+  box.inner = static_cast<uint32_t>(static_cast<float>(1 << 24) / (radius * 2 + 1));
+  const uint32_t width = static_cast<uint32_t>(box.radius) * 2 + 1;
+  box.outer = ((1U << 24) - width * box.inner) / 2;
+  box.inner_real = static_cast<float>(box.inner) / (1 << 24);
+  box.outer_real = static_cast<float>(box.outer) / (1 << 24);
+  return box;
+}
+
+template <class T>
+T box_value(const ExtendedBox& box, uint32_t inner, uint32_t outer) {
+  const uint64_t sum = uint64_t{box.inner} * inner + uint64_t{box.outer} * outer;
+  return static_cast<T>((sum + (1 << 23)) >> 24);
+}
+
+inline float box_value_real(const ExtendedBox& box, float inner, float outer) {
+  return box.inner_real * inner + box.outer_real * outer;
+}
+
+// A line of n values `stride` elements apart.
+template <class T>
+void box_line(const ExtendedBox& box, const T* in, T* out, int n, int stride) {
+  using Accumulator = std::conditional_t<std::integral<T>, uint32_t, float>;
+  const auto at = [&](int i) {
+    return static_cast<Accumulator>(in[std::clamp(i, 0, n - 1) * stride]);
+  };
+  for (int i = 0; i < n; ++i) {
+    Accumulator inner = 0;
+    for (int k = -box.radius; k <= box.radius; ++k) inner += at(i + k);
+    const Accumulator outer = at(i - box.radius - 1) + at(i + box.radius + 1);
+    if constexpr (std::integral<T>) {
+      out[i * stride] = box_value<T>(box, inner, outer);
+    } else {
+      out[i * stride] = box_value_real(box, inner, outer);
+    }
+  }
+}
+
+}  // namespace
+
+void gaussian_blur(const ImageView& in, double sigma, BlurScratch& scratch, Image& out) {
+  const ExtendedBox box = box_of(sigma);
+  out.reset(in.height, in.width, in.channels, in.type);
+  scratch.between.reset(in.height, in.width, in.channels, in.type);
+  with_pixel_type(in.type, [&](auto p) {
+    using T = decltype(p);
+    for (int y = 0; y < in.height; ++y)
+      std::copy_n(in.row<T>(y), in.width * in.channels, out.row<T>(y));
+    Image* from = &out;
+    Image* to = &scratch.between;
+    for (int pass = 0; pass < 6; ++pass, std::swap(from, to)) {
+      if (pass < 3) {
+        for (int y = 0; y < in.height; ++y) {
+          for (int c = 0; c < in.channels; ++c) {
+            box_line(box, from->row<T>(y) + c, to->row<T>(y) + c, in.width, in.channels);
+          }
+        }
+      } else {
+        const int across = in.width * in.channels;
+        for (int x = 0; x < across; ++x) {
+          box_line(box, from->row<T>(0) + x, to->row<T>(0) + x, in.height, across);
+        }
+      }
+    }
+  });
+}
+
+namespace {
+
+// Index i mirrored into 0..n-1 without repeating the edge.
+int reflect(int i, int n) {
+  if (n == 1) return 0;
+  const int period = 2 * (n - 1);
+  i = ((i % period) + period) % period;
+  return i < n ? i : period - i;
+}
+
+void gaussian_taps(int kernel, double sigma, std::vector<double>& taps) {
+  taps.resize(static_cast<size_t>(kernel));
+  double sum = 0;
+  for (int k = 0; k < kernel; ++k) {
+    const double x = (k - (kernel - 1) * 0.5) / sigma;
+    sum += taps[static_cast<size_t>(k)] = std::exp(-0.5 * x * x);
+  }
+  for (double& tap : taps) tap /= sum;
+}
+
+template <class T>
+T to_even(float value) {
+  if constexpr (std::integral<T>) {
+    return to_pixel<T>(std::nearbyint(static_cast<double>(value)));
+  } else {
+    return value;
+  }
+}
+
+// Filters `channels` interleaved values: across into `rows`, then down into `out`.
+template <class T>
+void filter(const T* in, size_t in_row, int height, int width, int channels,
+            const std::vector<double>& taps, std::vector<float>& rows, T* out) {
+  const int kernel = static_cast<int>(taps.size()), half = kernel / 2;
+  const size_t across = static_cast<size_t>(width * channels);
+  rows.resize(across * static_cast<size_t>(height));
+  for (int y = 0; y < height; ++y) {
+    const T* from = in + static_cast<size_t>(y) * in_row;
+    float* to = rows.data() + static_cast<size_t>(y) * across;
+    for (int x = 0; x < width; ++x) {
+      for (int c = 0; c < channels; ++c) {
+        double sum = 0;
+        for (int k = 0; k < kernel; ++k) {
+          sum += taps[static_cast<size_t>(k)] *
+                 static_cast<double>(from[reflect(x + k - half, width) * channels + c]);
+        }
+        *to++ = static_cast<float>(sum);
+      }
+    }
+  }
+  for (int y = 0; y < height; ++y) {
+    for (size_t x = 0; x < across; ++x) {
+      double sum = 0;
+      for (int k = 0; k < kernel; ++k) {
+        const size_t row = static_cast<size_t>(reflect(y + k - half, height));
+        sum += taps[static_cast<size_t>(k)] * static_cast<double>(rows[row * across + x]);
+      }
+      out[static_cast<size_t>(y) * across + x] = to_even<T>(static_cast<float>(sum));
+    }
+  }
+}
+
+}  // namespace
+
+void tensor_gaussian_blur(const ImageView& in, int kernel, double sigma, BlurScratch& scratch,
+                          Image& out) {
+  out.reset(in.height, in.width, in.channels, in.type);
+  gaussian_taps(kernel, sigma, scratch.taps);
+  with_pixel_type(in.type, [&](auto p) {
+    using T = decltype(p);
+    filter(in.row<T>(0), in.row_bytes / sizeof(T), in.height, in.width, in.channels, scratch.taps,
+           scratch.rows, out.row<T>(0));
+  });
+}
+
+void tensor_gaussian_blur(float* plane, int height, int width, int kernel, double sigma,
+                          BlurScratch& scratch) {
+  gaussian_taps(kernel, sigma, scratch.taps);
+  filter(plane, static_cast<size_t>(width), height, width, 1, scratch.taps, scratch.rows, plane);
+}
+
+void sharpness(const ImageView& in, double factor, Image& out) {
+  out.reset(in.height, in.width, in.channels, in.type);
+  const int channels = in.channels, values = in.width * channels;
+  with_pixel_type(in.type, [&](auto p) {
+    using T = decltype(p);
+    for (int y = 0; y < in.height; ++y) {
+      const T* row = in.row<T>(y);
+      std::copy_n(row, values, out.row<T>(y));
+      if (y == 0 || y == in.height - 1) continue;
+      const T *above = in.row<T>(y - 1), *below = in.row<T>(y + 1);
+      for (int i = channels; i < values - channels; ++i) {
+        double sum = 4.0 * row[i];
+        for (const int k : {i - channels, i, i + channels}) {
+          sum += static_cast<double>(above[k]) + row[k] + below[k];
+        }
+        const double smooth = std::integral<T> ? std::floor(sum / 13 + 0.5) : sum / 13;
+        out.row<T>(y)[i] = blend<T>(static_cast<float>(smooth), static_cast<float>(row[i]),
+                                    static_cast<float>(factor));
+      }
+    }
+  });
+}
+
+}  // namespace vistas::vision
