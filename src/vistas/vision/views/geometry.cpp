@@ -105,15 +105,13 @@ void warp(const ImageView& in, int height, int width, const WarpOptions& options
 // Nearest neighbour without rotation or shear: Pillow adds up steps in double.
 void scale_nearest(const ImageView& in, int height, int width, const Matrix& m, double fill,
                    Image& out) {
-  std::vector<double> xs(static_cast<size_t>(width)), ys(static_cast<size_t>(height));
-  double at = m[2] + m[0] * 0.5;
-  for (double& x : xs) x = std::exchange(at, at + m[0]);
-  at = m[5] + m[4] * 0.5;
-  for (double& y : ys) y = std::exchange(at, at + m[4]);
+  Point at{0, m[5] + m[4] * 0.5};
   warp(
       in, height, width, {Interpolation::nearest, fill},
       [&](int x, int y) {
-        return Point{xs[static_cast<size_t>(x)], ys[static_cast<size_t>(y)]};
+        if (x == 0 && y > 0) at.y += m[4];
+        at.x = x == 0 ? m[2] + m[0] * 0.5 : at.x + m[0];
+        return at;
       },
       out);
 }

@@ -1,0 +1,85 @@
+// The operations that view recipes are made of: each knows its parameters, how to draw its random
+// numbers, and which pixel function to call.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "vistas/base/options.h"
+#include "vistas/base/random.h"
+#include "vistas/vision/views/filters.h"
+#include "vistas/vision/views/recipe.h"
+#include "vistas/vision/views/resize.h"
+
+namespace vistas::vision {
+
+// Where a view came from: the box of the picture, and whether it was mirrored.
+struct ViewTrace {
+  Box box{};
+  bool hflip = false, vflip = false;
+};
+
+// The view under construction, and memory that views made one after another reuse.
+struct ViewState {
+  Draws draws{DrawKey{}};
+  ViewTrace trace{};
+  Image image{};
+  Image spare{};
+  ResizeScratch resize{};
+  BlurScratch blur{};
+  std::vector<float> dx{}, dy{};
+  std::vector<int> channels{};
+
+  // Replaces the picture by what `make(picture, result)` writes.
+  template <class Make>
+  void replace(const Make& make) {
+    make(image.view(), spare);
+    std::swap(image, spare);
+  }
+};
+
+class Operation {
+ public:
+  virtual ~Operation() = default;
+  virtual void fields(Fields& f) = 0;  // the parameters
+  // Called once after the parameters are set; throws a usage error that begins with `where`.
+  virtual void prepare(const std::string& /*where*/) {}
+  // Throws a usage error if pictures of this kind cannot be treated.
+  virtual void accept(int /*channels*/, PixelType /*type*/) const {}
+  // Draws its random numbers and changes state.image.
+  virtual void apply(ViewState& state) const = 0;
+};
+
+// An operation that cuts the view out of the source picture; always the first of a view.
+class Framing : public Operation {
+ public:
+  // The part of a height x width picture that frame() reads.
+  virtual Box source_box(int height, int width, Draws& draws) const = 0;
+  // Makes state.image, height x width, from that part.
+  virtual void frame(const ImageView& part, int height, int width, bool mirror,
+                     ViewState& state) const = 0;
+  void apply(ViewState&) const final {}
+};
+
+// A new operation with the parameters of `op`. Throws a usage error for unknown names.
+std::unique_ptr<Operation> make_operation(const ViewOp& op);
+
+struct OperationKind {
+  std::string name;
+  std::string help;
+  std::unique_ptr<Operation> (*make)();  // with standard parameters
+};
+const std::vector<OperationKind>& operation_kinds();
+
+// Shared by operations: a parameter that is one number or [low, high].
+using Spread = std::vector<double>;
+void check_spread(const std::string& where, const char* name, const Spread& spread);
+inline double draw(Draws& draws, const Spread& spread) {
+  return draws.uniform(spread.front(), spread.back());
+}
+
+Interpolation interpolation_named(const std::string& name);
+inline const std::vector<std::string> kInterpolationNames = {"nearest", "bilinear", "bicubic"};
+
+}  // namespace vistas::vision
