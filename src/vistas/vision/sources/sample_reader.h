@@ -1,0 +1,55 @@
+// Reading samples when some files of a data set are bad.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "vistas/vision/sources/source.h"
+
+namespace vistas::vision {
+
+// The pictures that could not be read so far.
+struct BadImages {
+  int64_t count = 0;
+  std::vector<std::string> first{};  // the errors of the first ten, by index
+
+  // "3 pictures could not be read and were replaced: ..."; empty if there are none.
+  std::string summary() const;
+};
+
+struct Sample {
+  int64_t index = 0;  // differs from the one asked for if that one is bad
+  ImageView view{};
+  Box part{};  // of the picture, that `view` shows
+};
+
+// Applies a policy to bad pictures. "fail": the error of the file. "skip": the next good sample
+// (i + 1, i + 2, ..., from the start after the last) takes its place, so that what is read is a
+// function of (i, choose) alone, whatever thread asks; after kGiveUp bad ones in a row the last
+// error is thrown. Safe for many threads.
+class SampleReader {
+ public:
+  static constexpr int64_t kGiveUp = 100;
+
+  SampleReader(std::shared_ptr<const ImageSource> source, const std::string& on_bad_image);
+
+  // `choose` sees the picture that is read in the end; empty: whole pictures.
+  Sample read(int64_t i, const ChooseBox& choose, Image& storage) const;
+
+  BadImages bad_images() const;
+  const ImageSource& source() const { return *source_; }
+
+ private:
+  void note(int64_t i, const std::string& error) const;
+
+  std::shared_ptr<const ImageSource> source_;
+  bool skip_;
+  mutable std::mutex mutex_;
+  mutable std::map<int64_t, std::string> bad_;  // by index; text only for the first ten
+};
+
+}  // namespace vistas::vision
