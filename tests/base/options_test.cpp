@@ -42,7 +42,8 @@ std::string message_of(const std::string& toml) {
 
 TEST(Options, SetsFromTomlAndAssignments) {
   Outer options;
-  Value values = parse_toml("epochs = 7\nscale = [0.2, 0.5]\n[method]\ntemperature = 1\n", "r.toml");
+  Value values =
+      parse_toml("epochs = 7\nscale = [0.2, 0.5]\n[method]\ntemperature = 1\n", "r.toml");
   merge_into(values, parse_assignment("method.kind=dot"));
   merge_into(values, parse_assignment("fast=true"));
   fields_of(options).set_all(values);
@@ -69,8 +70,9 @@ TEST(Options, ErrorsNameThePlaceTheValueAndTheCure) {
             "r.toml:3: unknown option 'method.temprature'. Did you mean method.temperature?");
   EXPECT_EQ(message_of("epochs = 0\n"), "r.toml:1: epochs: got 0, expected a number 1 .. 100");
   EXPECT_EQ(message_of("epochs = 1.5\n"), "r.toml:1: epochs: got 1.5, expected a whole number");
-  EXPECT_EQ(message_of("[method]\nkind = \"cosin\"\n"),
-            "r.toml:2: method.kind: got \"cosin\", expected one of cosine, dot. Did you mean cosine?");
+  EXPECT_EQ(
+      message_of("[method]\nkind = \"cosin\"\n"),
+      "r.toml:2: method.kind: got \"cosin\", expected one of cosine, dot. Did you mean cosine?");
   EXPECT_NE(message_of("epochs = = 1\n").find("r.toml:1: not valid TOML"), std::string::npos);
 }
 

@@ -90,7 +90,8 @@ TEST_F(RunFolderTest, AFullDiskLosesNoEarlierCheckpoint) {
 
 TEST_F(RunFolderTest, CutsMetricsBackToTheCheckpoint) {
   const RunFolder run = RunFolder::create(root_);
-  for (const int step : {1, 2, 3, 4}) run.append_metrics("{\"step\": " + std::to_string(step) + "}");
+  for (const int step : {1, 2, 3, 4})
+    run.append_metrics("{\"step\": " + std::to_string(step) + "}");
   std::ofstream(root_ / "metrics.jsonl", std::ios::app) << "{\"step\": 2, \"lo";  // torn by a kill
   run.cut_metrics(2);
   EXPECT_EQ(read_file(root_ / "metrics.jsonl"), "{\"step\": 1}\n{\"step\": 2}\n");

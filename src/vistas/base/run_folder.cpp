@@ -34,7 +34,9 @@ void replace_link(const fs::path& link, const std::string& target) {
   fs::rename(temporary, link);
 }
 
-std::string folder_name(int64_t step) { return fmt::format("step-{:06}", step); }
+std::string folder_name(int64_t step) {
+  return fmt::format("step-{:06}", step);
+}
 
 // The step of "step-000500", or -1.
 int64_t step_of(const std::string& name) {
@@ -55,7 +57,9 @@ void sync_tree(const fs::path& folder) {
 
 }  // namespace
 
-bool RunFolder::holds_run(const fs::path& path) { return fs::exists(path / "config.toml"); }
+bool RunFolder::holds_run(const fs::path& path) {
+  return fs::exists(path / "config.toml");
+}
 
 RunFolder RunFolder::create(const fs::path& path) {
   if (holds_run(path)) {
@@ -73,9 +77,10 @@ RunFolder RunFolder::create(const fs::path& path) {
 
 RunFolder RunFolder::open(const fs::path& path) {
   if (!holds_run(path)) {
-    throw Error(ErrorKind::data, {.what = path.string() + " is no run folder",
-                                  .got = fs::exists(path) ? "no config.toml in it" : "nothing there",
-                                  .expected = "the --out folder of an earlier `vistas train`"});
+    throw Error(ErrorKind::data,
+                {.what = path.string() + " is no run folder",
+                 .got = fs::exists(path) ? "no config.toml in it" : "nothing there",
+                 .expected = "the --out folder of an earlier `vistas train`"});
   }
   return RunFolder(path);
 }
@@ -100,7 +105,9 @@ void RunFolder::cut_metrics(int64_t step) const {
   write_file_atomic(path, kept);
 }
 
-void RunFolder::log(const std::string& line) const { append_line(path_ / "log.txt", line); }
+void RunFolder::log(const std::string& line) const {
+  append_line(path_ / "log.txt", line);
+}
 
 void RunFolder::save_checkpoint(int64_t step, bool best,
                                 const std::function<void(const fs::path&)>& write,

@@ -99,7 +99,9 @@ Value from_json(const nlohmann::json& json, const std::string& name) {
 
 }  // namespace
 
-std::string to_json(const Value& value) { return json_of(value).dump(2) + "\n"; }
+std::string to_json(const Value& value) {
+  return json_of(value).dump(2) + "\n";
+}
 
 Value parse_json(std::string_view text, const std::string& name) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
@@ -121,9 +123,9 @@ Value parse_toml(std::string_view text, const std::string& name) {
   try {
     return from_node(toml::parse(text), name);
   } catch (const toml::parse_error& error) {
-    throw Error(ErrorKind::usage, {.what = fmt::format("{}:{}: not valid TOML: {}", name,
-                                                       error.source().begin.line,
-                                                       error.description())});
+    throw Error(ErrorKind::usage,
+                {.what = fmt::format("{}:{}: not valid TOML: {}", name, error.source().begin.line,
+                                     error.description())});
   }
 }
 

@@ -10,10 +10,9 @@
 #include <vector>
 
 #include "vistas/base/options.h"
+#include "vistas/learn/tensors.h"
 
 namespace vistas::learn {
-
-using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
 enum class OptimizerName { sgd, adam, adamw, lars };
 

@@ -51,6 +51,11 @@ double multi_step(int64_t step, double base, const std::vector<int64_t>& milesto
 }
 
 void ScheduleOptions::fields(Fields& f) {
+  f.add("lr", lr, "peak learning rate before scaling", {0, 1e6});
+  f.add("lr_scaling", lr_scaling,
+        "of lr with the batch: linear is lr * batch / 256, sqrt is lr * "
+        "sqrt(batch)",
+        lr_scaling_names());
   f.add("name", name, "how the learning rate changes after the warm-up",
         {{"constant", ScheduleName::constant},
          {"cosine", ScheduleName::cosine},

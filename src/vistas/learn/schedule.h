@@ -28,9 +28,18 @@ double warmup_cosine_lightly(int64_t step, double base, int64_t warmup_steps, in
 // base gamma^(number of milestones <= t).
 double multi_step(int64_t step, double base, const std::vector<int64_t>& milestones, double gamma);
 
+// linear: base batch / 256 (Goyal et al., 2017). sqrt: base sqrt(batch) (SimCLR, appendix B.1).
+enum class LrScaling { none, linear, sqrt };
+
+std::vector<std::pair<std::string, LrScaling>> lr_scaling_names();
+
+double scale_learning_rate(double base, int64_t batch, LrScaling rule);
+
 enum class ScheduleName { constant, cosine, cosine_lightly, multi_step };
 
 struct ScheduleOptions {
+  double lr = 0.3;
+  LrScaling lr_scaling = LrScaling::linear;
   ScheduleName name = ScheduleName::cosine;
   double warmup_epochs = 10;
   double final_scale = 0;
@@ -57,13 +66,6 @@ class LearningRate {
   int64_t total_steps_, warmup_steps_;
   std::vector<int64_t> milestones_;
 };
-
-// linear: base batch / 256 (Goyal et al., 2017). sqrt: base sqrt(batch) (SimCLR, appendix B.1).
-enum class LrScaling { none, linear, sqrt };
-
-std::vector<std::pair<std::string, LrScaling>> lr_scaling_names();
-
-double scale_learning_rate(double base, int64_t batch, LrScaling rule);
 
 // teacher = tau teacher + (1 - tau) student, for each pair of tensors, in place.
 void update_teacher(const std::vector<at::Tensor>& teacher, const std::vector<at::Tensor>& student,

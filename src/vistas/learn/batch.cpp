@@ -1,0 +1,65 @@
+#include "vistas/learn/batch.h"
+
+#include <ATen/ATen.h>
+
+#include "vistas/base/error.h"
+
+namespace vistas::learn {
+
+const at::Tensor& Inputs::at(const std::string& name) const {
+  for (const auto& [key, tensor] : tensors) {
+    if (key == name) return tensor;
+  }
+  std::string names;
+  for (const auto& [key, tensor] : tensors) names += (names.empty() ? "" : ", ") + key;
+  throw Error(ErrorKind::usage, {.what = "the encoder wants an input '" + name + "'",
+                                 .got = names,
+                                 .fix = "The data and the encoder belong to different modalities"});
+}
+
+Inputs Inputs::slice(int64_t begin, int64_t end) const {
+  Inputs out;
+  for (const auto& [key, tensor] : tensors)
+    out.tensors.emplace_back(key, tensor.slice(0, begin, end));
+  return out;
+}
+
+Inputs Inputs::to(at::Device device) const {
+  Inputs out;
+  for (const auto& [key, tensor] : tensors) out.tensors.emplace_back(key, tensor.to(device));
+  return out;
+}
+
+bool Inputs::fits(const Inputs& other) const {
+  if (tensors.size() != other.tensors.size()) return false;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const auto& [a_name, a] = tensors[i];
+    const auto& [b_name, b] = other.tensors[i];
+    if (a_name != b_name || a.dtype() != b.dtype() || a.sizes().slice(1) != b.sizes().slice(1)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Inputs cat(const std::vector<Inputs>& parts) {
+  if (parts.size() == 1) return parts.front();
+  Inputs out;
+  for (size_t i = 0; i < parts.front().tensors.size(); ++i) {
+    std::vector<at::Tensor> rows;
+    for (const Inputs& part : parts) rows.push_back(part.tensors[i].second);
+    out.tensors.emplace_back(parts.front().tensors[i].first, at::cat(rows));
+  }
+  return out;
+}
+
+Batch Batch::to(at::Device device) const {
+  Batch out{{}, index, label, group, key};
+  for (const Inputs& view : views) out.views.push_back(view.to(device));
+  if (index.defined()) out.index = index.to(device);
+  if (label.defined()) out.label = label.to(device);
+  if (group.defined()) out.group = group.to(device);
+  return out;
+}
+
+}  // namespace vistas::learn

@@ -1,0 +1,54 @@
+#include "vistas/learn/health.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "vistas/contrast/statistics.h"
+
+namespace vistas::learn {
+namespace {
+
+// Below this share of the spread of even embeddings the space counts as collapsed.
+constexpr double kCollapsedShare = 0.1;
+
+void judge(Health& h, double rank_limit) {
+  if (!std::isfinite(h.gradient_norm)) {
+    h.verdict = "divergence: the gradient is not finite";
+    h.cure =
+        "Lower schedule.lr, lengthen schedule.warmup_epochs, or use train.precision = \"fp32\"";
+  } else if (h.std < kCollapsedShare * h.std_expected) {
+    h.verdict = fmt::format("collapse: embeddings hardly differ (std {:.4f}, even spread {:.4f})",
+                            h.std, h.std_expected);
+    h.cure = "Lower schedule.lr, raise method.temperature, or use stronger views";
+  } else if (h.effective_rank < rank_limit) {
+    h.verdict = fmt::format("dimensional collapse: effective rank {:.1f}", h.effective_rank);
+    h.cure = "Use stronger views (colour, crop), a larger batch, or a higher method.temperature";
+  }
+}
+
+}  // namespace
+
+Health measure_health(const Embeddings& embeddings, double gradient_norm) {
+  const at::NoGradGuard no_grad;
+  Health h;
+  h.gradient_norm = gradient_norm;
+  const at::Tensor x = embeddings.live.at(0).detach().to(at::kFloat).cpu();
+  h.std_expected = 1.0 / std::sqrt(static_cast<double>(x.size(1)));
+  if (x.size(0) < 2) return h;
+  h.std = contrast::embedding_std(x);
+  h.effective_rank = contrast::covariance_effective_rank(x);
+  h.uniformity = contrast::uniformity(x);
+  h.negative_similarity = contrast::mean_cosine(x);
+  if (embeddings.live.size() > 1 && embeddings.live[1].sizes() == x.sizes()) {
+    const at::Tensor y = embeddings.live[1].detach().to(at::kFloat).cpu();
+    h.alignment = contrast::alignment(x, y);
+    h.positive_similarity = contrast::positive_cosine(x, y);
+  }
+  // A handful of directions for many dimensions; small batches bound the rank themselves.
+  judge(h, std::min(2.0, 0.1 * static_cast<double>(std::min(x.size(0), x.size(1)))));
+  return h;
+}
+
+}  // namespace vistas::learn

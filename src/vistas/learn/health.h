@@ -1,0 +1,30 @@
+// Whether the embeddings are alive: measured every few steps on one batch, with a verdict and a
+// cure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "vistas/learn/method.h"
+
+namespace vistas::learn {
+
+// Of the live embeddings z (rows scaled to unit length) of one batch of B samples in d dimensions.
+struct Health {
+  double std = 0;                  // mean over dimensions of the standard deviation over rows
+  double std_expected = 0;         // 1 / sqrt(d): what spread-out rows have
+  double effective_rank = 0;       // exp of the entropy of the normalised singular values
+  double alignment = 0;            // mean |z_a - z_b|^2 of the two views of a sample
+  double uniformity = 0;           // log mean exp(-2 |z_i - z_j|^2) over pairs of samples
+  double positive_similarity = 0;  // mean cosine of the two views of a sample
+  double negative_similarity = 0;  // mean cosine of views of different samples
+  double gradient_norm = 0;        // L2 norm over all parameters
+
+  std::string verdict;  // empty if all is well; else what is wrong: "collapse", "divergence"
+  std::string cure;     // one sentence
+};
+
+// Reads the first two live embeddings; alignment and similarities are 0 where there is only one.
+Health measure_health(const Embeddings& embeddings, double gradient_norm);
+
+}  // namespace vistas::learn

@@ -1,0 +1,76 @@
+// Makes batches ahead of the training step, in an order that is a function of the seed.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "vistas/learn/batch.h"
+
+namespace vistas::learn {
+
+// Where batches come from: a wing reads samples and makes their views. make() is called from many
+// threads at once and must depend on its arguments only.
+class BatchMaker {
+ public:
+  virtual ~BatchMaker() = default;
+  virtual int64_t size() const = 0;
+  virtual Batch make(const std::vector<int64_t>& samples, uint64_t epoch) const = 0;
+};
+
+struct LoaderOptions {
+  int64_t batch = 256;
+  uint64_t seed = 0;
+  int threads = 1;
+  bool shuffle = true;     // false: in order, with a last batch that may be smaller
+  int64_t first_step = 0;  // global step of the first batch; a resumed run goes on from here
+  int64_t end_step = 0;    // one past the last step
+};
+
+// Step s takes samples [r * batch, (r + 1) * batch) of the permutation of epoch e, where
+// e = s / steps_per_epoch and r = s % steps_per_epoch; when shuffled, the rest of an epoch that
+// fills no batch is left out. Threads make whole batches and hand them over in order.
+class Loader {
+ public:
+  Loader(std::shared_ptr<const BatchMaker> maker, const LoaderOptions& options);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  static int64_t steps_per_epoch(int64_t samples, int64_t batch) { return samples / batch; }
+  // Passes over all samples in order, once.
+  static LoaderOptions once(int64_t samples, int64_t batch, int threads);
+
+  // The batch of the next step; rethrows what a thread threw while making it.
+  Batch next();
+  // Seconds next() has waited so far.
+  double waited() const { return waited_; }
+
+ private:
+  using Order = std::shared_ptr<const std::vector<int64_t>>;
+  void work();
+  Order order(int64_t epoch);
+  Batch make(int64_t step);
+
+  std::shared_ptr<const BatchMaker> maker_;
+  LoaderOptions options_;
+  int64_t per_epoch_;
+  double waited_ = 0;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int64_t claimed_, taken_;         // next step to make, next step to hand over
+  std::map<int64_t, Batch> ready_;  // finished steps
+  std::exception_ptr error_;
+  bool stop_ = false;
+  std::mutex order_mutex_;
+  std::map<int64_t, Order> orders_;
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace vistas::learn

@@ -1,0 +1,305 @@
+#include "vistas/learn/trainer.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "vistas/base/error.h"
+#include "vistas/base/threads.h"
+#include "vistas/learn/precision.h"
+#include "vistas/learn/tensors.h"
+
+namespace vistas::learn {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Tensors of the method that are not the encoder's, named "method.<name>".
+NamedTensors method_state(const Method& method) {
+  std::vector<const void*> encoder;
+  for (const auto& [name, tensor] : named_tensors(*method.encoder())) {
+    encoder.push_back(tensor.unsafeGetTensorImpl());
+  }
+  NamedTensors out;
+  for (const auto& [name, tensor] : named_tensors(method)) {
+    const void* impl = tensor.unsafeGetTensorImpl();
+    if (std::find(encoder.begin(), encoder.end(), impl) == encoder.end()) {
+      out.emplace_back(name, tensor);
+    }
+  }
+  return out;
+}
+
+nlohmann::json to_json(const StepReport& r) {
+  return {{"step", r.step},
+          {"epoch", r.epoch},
+          {"loss", r.loss},
+          {"lr", r.learning_rate},
+          {"samples_per_s", std::round(r.samples_per_second * 10) / 10},
+          {"waiting", std::round(r.waiting * 1e4) / 1e4},
+          {"std", r.health.std},
+          {"std_expected", r.health.std_expected},
+          {"effective_rank", r.health.effective_rank},
+          {"alignment", r.health.alignment},
+          {"uniformity", r.health.uniformity},
+          {"positive_similarity", r.health.positive_similarity},
+          {"negative_similarity", r.health.negative_similarity},
+          {"gradient_norm", r.health.gradient_norm}};
+}
+
+}  // namespace
+
+void TrainOptions::fields(Fields& f) {
+  f.add("epochs", epochs, "passes over the data; train.steps overrides it", {1, 1e9});
+  f.add("steps", steps, "optimiser steps in all; 0 means by epochs", {0, 1e15});
+  f.add("batch", batch, "samples a step", {1, 1e9});
+  f.add("seed", seed, "of weights, order and views", {0, 1e18});
+  f.add("precision", precision,
+        "number format of convolutions and products; auto is bf16 where "
+        "the device has it in hardware",
+        {"auto", "fp32", "bf16"});
+  f.add("device", device, "where to compute", {"auto", "cpu", "cuda"});
+  f.add("loader_threads", loader_threads, "threads that make views; 0 means one a core", {0, 1024});
+  f.add("log_every", log_every, "steps between reports, health included", {1, 1e9});
+  f.add("score_every", score_every,
+        "epochs between online kNN scores where labels exist; 0 means "
+        "never",
+        {0, 1e9});
+  f.add("checkpoint_every", checkpoint_every, "epochs between checkpoints", {1, 1e9});
+  f.add("keep_every", keep_every, "epochs whose checkpoint is kept for good; 0 keeps last and best",
+        {0, 1e9});
+}
+
+Trainer::Trainer(TrainParts parts)
+    : parts_(std::move(parts)),
+      device_(choose_device(parts_.train.device)),
+      precision_(choose_precision(parts_.train.precision, device_)) {
+  const TrainOptions& o = parts_.train;
+  per_epoch_ = Loader::steps_per_epoch(parts_.data->size(), o.batch);
+  total_ = o.steps > 0 ? o.steps : o.epochs * per_epoch_;
+  Method& method = *parts_.method;
+  method.to(device_);
+  const at::NoGradGuard no_grad;
+  NamedTensors parameters;
+  for (const auto& item : method.named_parameters()) {
+    at::Tensor p = item.value();
+    if (p.dim() == 4) p.set_data(p.contiguous(at::MemoryFormat::ChannelsLast));
+    parameters.emplace_back(item.key(), p);
+  }
+  optimizer_ = make_optimizer(parts_.optimizer, parameters);
+  learning_rate_ = std::make_unique<LearningRate>(parts_.schedule, peak_learning_rate(), total_,
+                                                  static_cast<double>(per_epoch_));
+}
+
+double Trainer::peak_learning_rate() const {
+  const ScheduleOptions& s = parts_.schedule;
+  return scale_learning_rate(s.lr, parts_.train.batch, s.lr_scaling);
+}
+
+LoaderOptions Trainer::loader_options() const {
+  const int64_t threads = parts_.train.loader_threads;
+  return {.batch = parts_.train.batch,
+          .seed = static_cast<uint64_t>(parts_.train.seed),
+          .threads = threads > 0 ? static_cast<int>(threads) : available_cores(),
+          .first_step = step_,
+          .end_step = total_};
+}
+
+// One optimiser step; returns the loss and, if asked for, the detached embeddings.
+double Trainer::train_step(const Batch& batch, Embeddings* embeddings) {
+  Method& method = *parts_.method;
+  at::manual_seed(batch.key);
+  optimizer_->zero_grad();
+  Embeddings z;
+  {
+    const AutocastScope autocast(device_, precision_);
+    z = method.embed(batch);
+  }
+  for (auto& tensor : z.live)
+    tensor = tensor.to(at::promoteTypes(tensor.scalar_type(), at::kFloat));
+  const at::Tensor loss = method.loss(z, batch);
+  const double value = loss.item<double>();
+  if (!std::isfinite(value)) {
+    throw Error(ErrorKind::numeric,
+                {.what = fmt::format("step {}: the loss is not finite", step_),
+                 .got = fmt::format("{}", value),
+                 .fix = "Lower schedule.lr, lengthen schedule.warmup_epochs, or try "
+                        "--set train.precision=fp32; the last checkpoint is usable"});
+  }
+  loss.backward();
+  if (embeddings != nullptr) *embeddings = z;
+  optimizer_->step(learning_rate_->at(step_));
+  ++step_;
+  method.after_step({.step = step_, .total = total_});
+  return value;
+}
+
+void Trainer::save(const RunFolder& run, bool best) {
+  const auto write = [&](const std::filesystem::path& folder) {
+    const Method& method = *parts_.method;
+    save_tensors(folder / "encoder.safetensors", named_tensors(*method.encoder()));
+    write_file_atomic(folder / "encoder.json", parts_.encoder_json);
+    NamedTensors state;
+    for (const auto& [name, tensor] : method_state(method))
+      state.emplace_back("method." + name, tensor);
+    for (const auto& [name, tensor] : optimizer_->state()) {
+      state.emplace_back("optimizer." + name, tensor);
+    }
+    save_tensors(folder / "state.safetensors", state);
+    const nlohmann::json progress = {
+        {"step", step_}, {"total", total_}, {"best_score", best_score_}};
+    write_file_atomic(folder / "progress.json", progress.dump(2) + "\n");
+  };
+  const int64_t keep_steps = parts_.train.keep_every * per_epoch_;
+  run.save_checkpoint(step_, best, write,
+                      [&](int64_t step) { return keep_steps > 0 && step % keep_steps == 0; });
+}
+
+void Trainer::resume(const RunFolder& run) {
+  const std::filesystem::path folder = run.checkpoint("last");
+  const auto progress = nlohmann::json::parse(read_file(folder / "progress.json"));
+  if (progress.at("total") != total_) {
+    throw Error(ErrorKind::data, {.what = folder.string() + ": the run has another length",
+                                  .got = fmt::format("{} steps", int64_t{progress.at("total")}),
+                                  .expected = fmt::format("{}", total_),
+                                  .fix = "Its data has changed; start a new run"});
+  }
+  step_ = progress.at("step");
+  best_score_ = progress.at("best_score");
+  load_into(TensorFile(folder / "encoder.safetensors"), "",
+            named_tensors(*parts_.method->encoder()));
+  const TensorFile state(folder / "state.safetensors");
+  load_into(state, "method.", method_state(*parts_.method));
+  const NamedTensors moments = optimizer_->state();
+  load_into(state, "optimizer.", moments);
+  optimizer_->load_state(moments, step_);
+  run.cut_metrics(step_);
+}
+
+StepReport Trainer::report(const Interval& interval, const Embeddings& embeddings) const {
+  StepReport r;
+  r.epoch = (step_ - 1) / per_epoch_ + 1;
+  r.epochs = (total_ - 1) / per_epoch_ + 1;
+  r.step = step_;
+  r.total = total_;
+  r.loss = interval.loss / static_cast<double>(interval.steps);
+  r.learning_rate = learning_rate_->at(step_ - 1);
+  r.samples_per_second =
+      static_cast<double>(interval.steps * parts_.train.batch) / interval.seconds;
+  r.waiting = interval.waited / interval.seconds;
+  r.health = measure_health(embeddings, optimizer_->gradient_norm());
+  return r;
+}
+
+// The online score where one is due; whether it is the best so far.
+bool Trainer::score(const RunFolder* run, TrainObserver& observer) {
+  const int64_t every = parts_.train.score_every * per_epoch_;
+  if (!parts_.score || every == 0 || (step_ != total_ && step_ % every != 0)) return false;
+  Method& method = *parts_.method;
+  method.eval();
+  const double score = parts_.score(*method.encoder());
+  method.train();
+  const bool best = score > best_score_;
+  best_score_ = std::max(best_score_, score);
+  if (run != nullptr) {
+    run->append_metrics(nlohmann::json{{"step", step_}, {"online_knn", score}}.dump());
+  }
+  observer.on_message(fmt::format("step {}: online kNN {:.2f} %{}", step_, 100 * score,
+                                  best ? " (best so far)" : ""));
+  return best;
+}
+
+TrainResult Trainer::run(const RunFolder* run, TrainObserver& observer,
+                         const std::atomic<bool>& stop) {
+  const TrainOptions& o = parts_.train;
+  parts_.method->train();
+  Loader loader(parts_.data, loader_options());
+  TrainResult result;
+  const int64_t first = step_;
+  const auto start = Clock::now();
+  auto interval_start = start;
+  double waited_before = 0;
+  Interval interval;
+  std::string last_verdict;
+  while (step_ < total_ && !result.stopped) {
+    const Batch batch = loader.next().to(device_);
+    const bool report_due = (step_ + 1) % o.log_every == 0 || step_ + 1 == total_;
+    Embeddings embeddings;
+    interval.loss += train_step(batch, report_due ? &embeddings : nullptr);
+    ++interval.steps;
+    if (report_due) {
+      interval.seconds = seconds_since(interval_start);
+      interval.waited = loader.waited() - waited_before;
+      StepReport r = report(interval, embeddings);
+      r.seconds_left = seconds_since(start) / static_cast<double>(step_ - first) *
+                       static_cast<double>(total_ - step_);
+      if (run != nullptr) run->append_metrics(to_json(r).dump());
+      observer.on_report(r);
+      if (!r.health.verdict.empty() && r.health.verdict != last_verdict) {
+        const std::string text =
+            fmt::format("step {}: {}. {}", step_, r.health.verdict, r.health.cure);
+        if (run != nullptr) run->log(text);
+        observer.on_message(text);
+      }
+      last_verdict = r.health.verdict;
+      result.loss = r.loss;
+      interval = {};
+      interval_start = Clock::now();
+      waited_before = loader.waited();
+    }
+    const bool best = score(run, observer);
+    const bool epoch_end = step_ % per_epoch_ == 0;
+    result.stopped = stop && step_ < total_;
+    const bool save_due = step_ == total_ || result.stopped || best ||
+                          (epoch_end && step_ / per_epoch_ % o.checkpoint_every == 0);
+    if (run != nullptr && save_due) save(*run, best);
+  }
+  result.step = step_;
+  result.seconds = seconds_since(start);
+  result.samples_per_second = static_cast<double>((step_ - first) * o.batch) / result.seconds;
+  result.waiting = loader.waited() / result.seconds;
+  result.best_score = best_score_;
+  return result;
+}
+
+std::vector<double> Trainer::time_steps(int64_t count) {
+  parts_.method->train();
+  LoaderOptions options = loader_options();
+  options.end_step = std::max(total_, count + 1);
+  Loader loader(parts_.data, options);
+  std::vector<double> seconds;
+  for (int64_t i = 0; i <= count; ++i) {
+    const auto start = Clock::now();
+    train_step(loader.next().to(device_), nullptr);
+    if (i > 0) seconds.push_back(seconds_since(start));
+  }
+  return seconds;
+}
+
+int64_t Trainer::parameters() const {
+  int64_t count = 0;
+  for (const at::Tensor& p : parts_.method->parameters()) count += p.numel();
+  return count;
+}
+
+int64_t Trainer::parameter_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& [name, t] : named_tensors(*parts_.method))
+    bytes += static_cast<int64_t>(t.nbytes());
+  return bytes;
+}
+
+int64_t Trainer::optimizer_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& [name, t] : optimizer_->state()) bytes += static_cast<int64_t>(t.nbytes());
+  return bytes;
+}
+
+}  // namespace vistas::learn

@@ -1,0 +1,130 @@
+// The training loop of every method and modality.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vistas/base/options.h"
+#include "vistas/base/run_folder.h"
+#include "vistas/learn/health.h"
+#include "vistas/learn/loader.h"
+#include "vistas/learn/method.h"
+#include "vistas/learn/optimizer.h"
+#include "vistas/learn/schedule.h"
+
+namespace vistas::learn {
+
+struct TrainOptions {
+  int64_t epochs = 100;
+  int64_t steps = 0;
+  int64_t batch = 256;
+  int64_t seed = 0;
+  std::string precision = "auto";
+  std::string device = "auto";
+  int64_t loader_threads = 0;
+  int64_t log_every = 10;
+  int64_t score_every = 0;
+  int64_t checkpoint_every = 1;
+  int64_t keep_every = 0;
+
+  void fields(Fields& f);
+};
+
+// What the loop tells whoever watches it.
+struct StepReport {
+  int64_t epoch = 0, epochs = 0;  // counted from 1
+  int64_t step = 0, total = 0;    // finished steps
+  double loss = 0;                // mean since the last report
+  double learning_rate = 0;
+  double samples_per_second = 0;  // moving average
+  double waiting = 0;             // share of the time spent waiting for data
+  double seconds_left = 0;
+  Health health;
+};
+
+class TrainObserver {
+ public:
+  virtual ~TrainObserver() = default;
+  virtual void on_report(const StepReport&) {}
+  virtual void on_message(const std::string&) {}  // warnings, scores
+};
+
+struct TrainResult {
+  int64_t step = 0;
+  double seconds = 0;  // of this call
+  double samples_per_second = 0;
+  double waiting = 0;
+  double loss = 0;         // of the last report
+  double best_score = -1;  // of the online score; -1 if there is none
+  bool stopped = false;    // by the stop flag, with a checkpoint
+};
+
+// What a run is made of. The method must not have been moved or cast: the trainer does that.
+struct TrainParts {
+  std::shared_ptr<Method> method;
+  std::shared_ptr<const BatchMaker> data;
+  TrainOptions train;
+  OptimizerOptions optimizer;
+  ScheduleOptions schedule;
+  std::string encoder_json;  // stored beside encoder.safetensors
+  // Higher is better; called on the encoder in evaluation mode every train.score_every epochs.
+  std::function<double(Encoder&)> score;
+};
+
+class Trainer {
+ public:
+  explicit Trainer(TrainParts parts);
+
+  int64_t step() const { return step_; }
+  int64_t total_steps() const { return total_; }
+  int64_t steps_per_epoch() const { return per_epoch_; }
+  const std::string& precision() const { return precision_; }  // "bf16" or "fp32", never "auto"
+  at::Device device() const { return device_; }
+  double peak_learning_rate() const;
+
+  // Continues from the run's last checkpoint.
+  void resume(const RunFolder& run);
+
+  // Trains to the end, or until `stop` is set: then finishes the step, saves and returns.
+  // A loss that is not finite is a numeric error; the last checkpoint stays usable.
+  // With run = nullptr nothing is written.
+  TrainResult run(const RunFolder* run, TrainObserver& observer, const std::atomic<bool>& stop);
+
+  // Seconds of each of `count` real steps after one to warm up. The method is changed by them:
+  // throw this trainer away.
+  std::vector<double> time_steps(int64_t count);
+
+  int64_t parameters() const;       // trainable numbers, heads included
+  int64_t parameter_bytes() const;  // and buffers
+  int64_t optimizer_bytes() const;
+  int64_t negatives_per_anchor() const { return parts_.method->negatives(parts_.train.batch); }
+
+ private:
+  // Sums since the last report.
+  struct Interval {
+    int64_t steps = 0;
+    double loss = 0, seconds = 0, waited = 0;
+  };
+
+  double train_step(const Batch& batch, Embeddings* embeddings);
+  StepReport report(const Interval& interval, const Embeddings& embeddings) const;
+  bool score(const RunFolder* run, TrainObserver& observer);
+  void save(const RunFolder& run, bool best);
+  LoaderOptions loader_options() const;
+
+  TrainParts parts_;
+  at::Device device_;
+  std::string precision_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<LearningRate> learning_rate_;
+  int64_t per_epoch_ = 0, total_ = 0;
+  int64_t step_ = 0;
+  double best_score_ = -1;
+};
+
+}  // namespace vistas::learn
