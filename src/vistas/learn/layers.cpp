@@ -1,0 +1,62 @@
+#include "vistas/learn/layers.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <cmath>
+
+namespace vistas::learn {
+
+at::Generator initial_values(uint64_t seed) {
+  return at::detail::createCPUGenerator(seed);
+}
+
+Conv2d::Conv2d(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t padding,
+               at::Generator& generator)
+    : stride_(stride), padding_(padding) {
+  const double std = std::sqrt(2.0 / static_cast<double>(out * kernel * kernel));
+  weight =
+      register_parameter("weight", at::empty({out, in, kernel, kernel}).normal_(0, std, generator));
+}
+
+at::Tensor Conv2d::forward(const at::Tensor& x) {
+  return at::conv2d(x, weight, {}, {stride_, stride_}, {padding_, padding_});
+}
+
+BatchNorm::BatchNorm(int64_t channels, bool affine) {
+  if (affine) {
+    state_.weight = register_parameter("weight", at::ones({channels}));
+    state_.bias = register_parameter("bias", at::zeros({channels}));
+  }
+  state_.running_mean = register_buffer("running_mean", at::zeros({channels}));
+  state_.running_var = register_buffer("running_var", at::ones({channels}));
+  num_batches_tracked_ = register_buffer("num_batches_tracked", at::zeros({}, at::kLong));
+}
+
+at::Tensor BatchNorm::run(const at::Tensor& x, bool relu, const at::Tensor& residual) {
+  if (is_training()) num_batches_tracked_.add_(1);
+  return batch_norm_act(x, state_, {.training = is_training(), .relu = relu}, residual);
+}
+
+Linear::Linear(int64_t in, int64_t out, bool with_bias, at::Generator& generator) {
+  const double bound = 1 / std::sqrt(static_cast<double>(in));
+  weight = register_parameter("weight", at::empty({out, in}).uniform_(-bound, bound, generator));
+  if (with_bias) {
+    bias = register_parameter("bias", at::empty({out}).uniform_(-bound, bound, generator));
+  }
+}
+
+at::Tensor Linear::forward(const at::Tensor& x) {
+  return at::linear(x, weight, bias);
+}
+
+LayerNorm::LayerNorm(int64_t dim) {
+  weight_ = register_parameter("weight", at::ones({dim}));
+  bias_ = register_parameter("bias", at::zeros({dim}));
+}
+
+at::Tensor LayerNorm::forward(const at::Tensor& x) {
+  return at::layer_norm(x, weight_.sizes(), weight_, bias_, 1e-6);
+}
+
+}  // namespace vistas::learn

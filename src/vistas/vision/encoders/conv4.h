@@ -1,0 +1,32 @@
+// Four blocks of 3x3 convolution, batch norm, ReLU and 2x2 max-pooling: for small pictures and
+// small machines. Vinyals et al., "Matching networks for one shot learning", 2016.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "vistas/learn/encoder.h"
+#include "vistas/learn/layers.h"
+
+namespace vistas::vision {
+
+struct Conv4Shape {
+  int64_t channels = 3;
+  int64_t width = 64;
+};
+
+class Conv4 : public learn::Encoder {
+ public:
+  Conv4(const Conv4Shape& shape, uint64_t seed);
+
+  // Global average of the last block, [B, width]. Pictures have 16 x 16 pixels or more.
+  at::Tensor forward(const at::Tensor& pixels) override;
+  int64_t dim() const override { return width_; }
+
+ private:
+  int64_t channels_, width_;
+  std::vector<std::shared_ptr<learn::Conv2d>> convs_;
+  std::vector<std::shared_ptr<learn::BatchNorm>> norms_;
+};
+
+}  // namespace vistas::vision

@@ -1,0 +1,92 @@
+#include "vistas/vision/encoders/encoders.h"
+
+#include "vistas/base/error.h"
+#include "vistas/vision/encoders/conv4.h"
+#include "vistas/vision/encoders/vit.h"
+
+namespace vistas::vision {
+namespace {
+
+using EncoderPtr = std::shared_ptr<learn::Encoder>;
+
+EncoderPtr resnet(const EncoderOptions& o, uint64_t seed, std::array<int64_t, 4> blocks,
+                  bool bottleneck) {
+  return std::make_shared<ResNet>(ResNetShape{.blocks = blocks,
+                                              .bottleneck = bottleneck,
+                                              .stem = o.stem,
+                                              .channels = o.channels,
+                                              .width = o.width},
+                                  seed);
+}
+
+EncoderPtr vit(const EncoderOptions& o, uint64_t seed, int64_t dim, int64_t heads) {
+  return std::make_shared<Vit>(VitShape{.dim = dim,
+                                        .depth = o.depth,
+                                        .heads = heads,
+                                        .image_size = o.image_size,
+                                        .patch = o.patch,
+                                        .channels = o.channels},
+                               seed);
+}
+
+EncoderPtr resnet18(const EncoderOptions& o, uint64_t seed) {
+  return resnet(o, seed, {2, 2, 2, 2}, false);
+}
+EncoderPtr resnet34(const EncoderOptions& o, uint64_t seed) {
+  return resnet(o, seed, {3, 4, 6, 3}, false);
+}
+EncoderPtr resnet50(const EncoderOptions& o, uint64_t seed) {
+  return resnet(o, seed, {3, 4, 6, 3}, true);
+}
+EncoderPtr vit_tiny(const EncoderOptions& o, uint64_t seed) {
+  return vit(o, seed, 192, 3);
+}
+EncoderPtr vit_small(const EncoderOptions& o, uint64_t seed) {
+  return vit(o, seed, 384, 6);
+}
+EncoderPtr vit_base(const EncoderOptions& o, uint64_t seed) {
+  return vit(o, seed, 768, 12);
+}
+EncoderPtr conv4(const EncoderOptions& o, uint64_t seed) {
+  return std::make_shared<Conv4>(Conv4Shape{.channels = o.channels, .width = o.width}, seed);
+}
+
+}  // namespace
+
+const std::vector<EncoderEntry>& encoder_table() {
+  static const std::vector<EncoderEntry> table = {
+      {"resnet18", "residual network of 18 layers, 11 M parameters at width 64", resnet18},
+      {"resnet34", "residual network of 34 layers, 21 M parameters at width 64", resnet34},
+      {"resnet50", "residual network of 50 layers, 24 M parameters at width 64", resnet50},
+      {"vit_tiny", "vision transformer, width 192, 5.5 M parameters", vit_tiny},
+      {"vit_small", "vision transformer, width 384, 22 M parameters", vit_small},
+      {"vit_base", "vision transformer, width 768, 86 M parameters", vit_base},
+      {"conv4", "four 3x3 convolutions, for small pictures and small machines", conv4},
+  };
+  return table;
+}
+
+void EncoderOptions::fields(Fields& f) {
+  std::vector<std::string> names;
+  for (const EncoderEntry& entry : encoder_table()) names.push_back(entry.name);
+  f.add("name", name, "network", names);
+  f.add("channels", channels, "channels of the pictures", {1, 1024});
+  f.add("width", width, "resnet, conv4: channels of the first stage", {1, 4096});
+  f.add("stem", stem, "resnet: cifar keeps the resolution of small pictures",
+        {{"imagenet", Stem::imagenet}, {"cifar", Stem::cifar}});
+  f.add("image_size", image_size, "vit: side of the pictures in pixels", {1, 65536});
+  f.add("patch", patch, "vit: side of a patch in pixels", {1, 1024});
+  f.add("depth", depth, "vit: number of blocks", {1, 1000});
+}
+
+std::shared_ptr<learn::Encoder> make_encoder(const EncoderOptions& options, uint64_t seed) {
+  std::vector<std::string> names;
+  for (const EncoderEntry& entry : encoder_table()) {
+    if (options.name == entry.name) return entry.make(options, seed);
+    names.push_back(entry.name);
+  }
+  throw Error(ErrorKind::usage, {.what = "unknown encoder '" + options.name + "'",
+                                 .fix = did_you_mean(options.name, names)});
+}
+
+}  // namespace vistas::vision
