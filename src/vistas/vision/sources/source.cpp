@@ -20,7 +20,7 @@ const SourceKind& kind_of(const fs::path& path) {
   std::error_code error;
   const auto status = fs::status(path, error);
   if (!fs::exists(status)) {
-    const char* why = error ? error.message().c_str() : "no such file or folder";
+    const std::string why = error ? error.message() : "no such file or folder";
     throw Error(ErrorKind::data, {.what = path.string() + ": " + why});
   }
   throw Error(ErrorKind::data,

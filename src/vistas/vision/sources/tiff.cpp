@@ -154,7 +154,8 @@ class Reader {
     const int64_t rows = tag<uint32_t>(tiled ? TIFFTAG_TILELENGTH : TIFFTAG_ROWSPERSTRIP, 0);
     const int64_t block_height = tiled ? rows : std::min<int64_t>(rows, height_);
     const int64_t block_width = tiled ? tag<uint32_t>(TIFFTAG_TILEWIDTH, 0) : width_;
-    const int64_t row_bytes = tiled ? TIFFTileRowSize64(tiff_) : TIFFScanlineSize64(tiff_);
+    const auto row_bytes =
+        static_cast<int64_t>(tiled ? TIFFTileRowSize64(tiff_) : TIFFScanlineSize64(tiff_));
     const int block_samples = separate_ ? 1 : samples_;
     const int64_t least = (block_width * block_samples * bits_ + 7) / 8;
     const int64_t most = 4 * static_cast<int64_t>(out.size_bytes()) + (int64_t{1} << 26);

@@ -1,0 +1,6 @@
+#include "fuzz/picture.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  vistas::vision::fuzz_picture(data, size, vistas::vision::kPng);
+  return 0;
+}
