@@ -25,23 +25,52 @@ bool better(const Hit& a, const Hit& b) {
   return a.score > b.score || (a.score == b.score && a.index < b.index);
 }
 
-enum class Sum { products, squared_differences };
+// Loops compiled for AVX2 too and chosen at run time; both do the same operations in the same
+// order.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define VISTAS_WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define VISTAS_WIDE
+#endif
 
-// Eight partial sums in a fixed order: the same result wherever it is called from.
-template <Sum kind>
-double sum_over(const float* a, const float* b, int64_t n) {
-  double lanes[8] = {};
-  const auto add = [&](int64_t i, int lane) {
-    const double x = a[i], y = b[i];
-    lanes[lane] += kind == Sum::products ? x * y : (x - y) * (x - y);
-  };
-  int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    for (int lane = 0; lane < 8; ++lane) add(i + lane, lane);
-  }
-  for (int lane = 0; i < n; ++i, ++lane) add(i, lane);
+double total(const double (&lanes)[8]) {
   return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
          ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+}
+
+// a.b from eight partial sums: the same result wherever it is called from.
+VISTAS_WIDE double products(const float* a, const float* b, int64_t n) {
+  double lanes[8] = {};
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    for (int lane = 0; lane < 8; ++lane) lanes[lane] += double{a[i + lane]} * double{b[i + lane]};
+  }
+  for (int lane = 0; i < n; ++i, ++lane) lanes[lane] += double{a[i]} * double{b[i]};
+  return total(lanes);
+}
+
+// |a - b|^2 in the same way.
+VISTAS_WIDE double squared_distance(const float* a, const float* b, int64_t n) {
+  double lanes[8] = {};
+  const auto square = [](float x, float y) { return (double{x} - y) * (double{x} - y); };
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    for (int lane = 0; lane < 8; ++lane) lanes[lane] += square(a[i + lane], b[i + lane]);
+  }
+  for (int lane = 0; i < n; ++i, ++lane) lanes[lane] += square(a[i], b[i]);
+  return total(lanes);
+}
+
+constexpr int64_t kGroup = 32;
+
+// Turns kGroup products into ranks; true if one is not below the threshold (NaN is not).
+VISTAS_WIDE bool rank_group(float* ranks, const float* scale, const float* shift, float threshold) {
+  int above = 0;
+  for (int64_t j = 0; j < kGroup; ++j) {
+    ranks[j] = ranks[j] * scale[j] + shift[j];
+    above |= !(ranks[j] < threshold);
+  }
+  return above != 0;
 }
 
 double inverse_or_zero(double norm) {
@@ -55,7 +84,7 @@ std::vector<double> row_norms(const at::Tensor& table) {
   at::parallel_for(0, table.size(0), 256, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const float* row = data + i * width;
-      norms[static_cast<size_t>(i)] = std::sqrt(sum_over<Sum::products>(row, row, width));
+      norms[static_cast<size_t>(i)] = std::sqrt(products(row, row, width));
     }
   });
   return norms;
@@ -110,9 +139,8 @@ struct Search {
     const int64_t d = bank.size(1);
     const float* q = queries.const_data_ptr<float>() + query * d;
     const float* b = bank.const_data_ptr<float>() + row * d;
-    if (metric == Metric::l2)
-      return static_cast<float>(0 - sum_over<Sum::squared_differences>(q, b, d));
-    const double product = sum_over<Sum::products>(q, b, d);
+    if (metric == Metric::l2) return static_cast<float>(0 - squared_distance(q, b, d));
+    const double product = products(q, b, d);
     if (metric == Metric::dot) return static_cast<float>(product);
     return static_cast<float>(product * inverse_or_zero(query_norms[static_cast<size_t>(query)]) *
                               inverse_or_zero(bank_norms[static_cast<size_t>(row)]));
@@ -130,23 +158,22 @@ class Candidates {
     hits_.reserve(capacity_);
   }
 
-  // Looks at the products of rows [first, first + n), whose memory it may overwrite. Most groups
-  // of 32 hold nothing above the threshold; a NaN (overflow in float32) counts as above.
-  void scan(float* products, int64_t first, int64_t n) {
+  // Looks at the products of rows [first, first + n), overwriting them. Most groups hold nothing
+  // above the threshold; a NaN (overflow in float32) counts as above.
+  void scan(float* ranks, int64_t first, int64_t n) {
     const float* scale = search_.scale.data() + first;
     const float* shift = search_.shift.data() + first;
-    for (int64_t begin = 0; begin < n; begin += 32) {
-      const int64_t end = std::min<int64_t>(n, begin + 32);
-      int above = 0;
-      for (int64_t j = begin; j < end; ++j) {
-        products[j] = products[j] * scale[j] + shift[j];
-        above |= !(products[j] < threshold_);
+    for (int64_t begin = 0; begin < n; begin += kGroup) {
+      const int64_t end = std::min(n, begin + kGroup);
+      if (end - begin == kGroup) {
+        if (!rank_group(ranks + begin, scale + begin, shift + begin, threshold_)) continue;
+      } else {
+        for (int64_t j = begin; j < end; ++j) ranks[j] = ranks[j] * scale[j] + shift[j];
       }
-      if (above == 0) continue;
       for (int64_t j = begin; j < end; ++j) {
-        if (!(products[j] < threshold_)) hits_.push_back({products[j], 0, first + j});
+        if (!(ranks[j] < threshold_)) hits_.push_back({ranks[j], 0, first + j});
       }
-      if (hits_.size() + 32 > capacity_) shrink();
+      if (hits_.size() + kGroup > capacity_) shrink();
     }
   }
 
@@ -179,10 +206,8 @@ class Candidates {
 
   void keep_best_exactly() {
     for (Hit& hit : hits_) hit.score = search_.exact(query_, hit.index);
-    const size_t kept = std::min(hits_.size(), static_cast<size_t>(search_.k));
-    std::partial_sort(hits_.begin(), hits_.begin() + static_cast<int64_t>(kept), hits_.end(),
-                      better);
-    hits_.resize(kept);
+    std::sort(hits_.begin(), hits_.end(), better);
+    hits_.resize(std::min(hits_.size(), static_cast<size_t>(search_.k)));
   }
 
   const Search& search_;
@@ -210,12 +235,12 @@ void search_block(const Search& search, int64_t first, int64_t count, int64_t ba
   const at::NoGradGuard no_grad;
   const int64_t rows = search.bank.size(0);
   const at::Tensor block = search.queries.narrow(0, first, count);
-  const at::Tensor products = at::empty({count * std::min(bank_block, rows)}, at::kFloat);
+  const at::Tensor tiles = at::empty({count * std::min(bank_block, rows)}, at::kFloat);
   std::vector<Candidates> candidates;
   for (int64_t i = 0; i < count; ++i) candidates.emplace_back(search, first + i);
   for (int64_t begin = 0; begin < rows; begin += bank_block) {
     const int64_t n = std::min(bank_block, rows - begin);
-    at::Tensor tile = products.narrow(0, 0, count * n).view({count, n});
+    at::Tensor tile = tiles.narrow(0, 0, count * n).view({count, n});
     at::mm_out(tile, block, search.bank.narrow(0, begin, n).t());
     for (int64_t i = 0; i < count; ++i) {
       candidates[static_cast<size_t>(i)].scan(tile.mutable_data_ptr<float>() + i * n, begin, n);
@@ -245,8 +270,10 @@ TopK top_k(const at::Tensor& queries, const at::Tensor& bank, int64_t k, Metric 
   }
   const Search search(q, b, std::min(k, b.size(0)), metric);
   TopK out = empty_result(q.size(0), search.k);
-  // At most 4 million candidates a thread, however large k is.
-  const int64_t size = std::clamp<int64_t>(blocks.queries, 1, 1 + (int64_t{1} << 21) / search.k);
+  // A block for every thread, and at most some 4 million candidates a thread, however large k is.
+  const int64_t share = (q.size(0) + at::get_num_threads() - 1) / at::get_num_threads();
+  const int64_t most = std::min(share, 1 + (int64_t{1} << 21) / search.k);
+  const int64_t size = std::clamp<int64_t>(blocks.queries, 1, most);
   const int64_t bank_block = std::max<int64_t>(1, blocks.bank);
   at::parallel_for(0, (q.size(0) + size - 1) / size, 1, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {

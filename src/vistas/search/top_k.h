@@ -18,8 +18,8 @@ struct TopK {
 // Rows handled at a time. They bound the memory (4 * queries * bank bytes a thread) and change
 // nothing in the result.
 struct Blocks {
-  int64_t queries = 128;
-  int64_t bank = 2048;
+  int64_t queries = 512;
+  int64_t bank = 1024;
 };
 
 // The k best bank rows of every query; queries [Q, D], bank [N, D]. With fewer than k bank rows the
