@@ -62,7 +62,7 @@ double checksum_error(const at::Tensor& got, const at::Tensor& want) {
   return error.max().item<double>();
 }
 
-using NetPtr = std::shared_ptr<learn::Encoder>;
+using NetPtr = std::shared_ptr<ImageEncoder>;
 
 NetPtr build(const std::string& model, const json& c, const json& about_vit) {
   if (model.starts_with("resnet")) {
@@ -109,7 +109,7 @@ NetPtr load(const std::string& model, const json& c, const Group& group, const j
 }
 
 // Outputs of the layers that the case names. In training this moves running statistics.
-std::map<std::string, at::Tensor> layers(learn::Encoder& net, const at::Tensor& x) {
+std::map<std::string, at::Tensor> layers(ImageEncoder& net, const at::Tensor& x) {
   std::map<std::string, at::Tensor> out;
   if (auto* resnet = dynamic_cast<ResNet*>(&net)) {
     const auto modules = net.named_children();
@@ -137,7 +137,7 @@ std::map<std::string, at::Tensor> layers(learn::Encoder& net, const at::Tensor& 
   return out;
 }
 
-at::Tensor layer_rows(const json& c, learn::Encoder& net, const at::Tensor& x) {
+at::Tensor layer_rows(const json& c, ImageEncoder& net, const at::Tensor& x) {
   at::NoGradGuard no_grad;
   auto outputs = layers(net, x);
   std::vector<at::Tensor> rows;

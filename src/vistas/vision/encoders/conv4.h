@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "vistas/learn/encoder.h"
+#include "vistas/vision/encoders/image_encoder.h"
 #include "vistas/learn/layers.h"
 
 namespace vistas::vision {
@@ -15,11 +15,12 @@ struct Conv4Shape {
   int64_t width = 64;
 };
 
-class Conv4 : public learn::Encoder {
+class Conv4 : public ImageEncoder {
  public:
   Conv4(const Conv4Shape& shape, uint64_t seed);
 
   // Global average of the last block, [B, width]. Pictures have 16 x 16 pixels or more.
+  using ImageEncoder::forward;
   at::Tensor forward(const at::Tensor& pixels) override;
   int64_t dim() const override { return width_; }
 

@@ -7,7 +7,7 @@
 namespace vistas::vision {
 namespace {
 
-using EncoderPtr = std::shared_ptr<learn::Encoder>;
+using EncoderPtr = std::shared_ptr<ImageEncoder>;
 
 EncoderPtr resnet(const EncoderOptions& o, uint64_t seed, std::array<int64_t, 4> blocks,
                   bool bottleneck) {
@@ -70,16 +70,16 @@ void EncoderOptions::fields(Fields& f) {
   std::vector<std::string> names;
   for (const EncoderEntry& entry : encoder_table()) names.push_back(entry.name);
   f.add("name", name, "network", names);
-  f.add("channels", channels, "channels of the pictures", {1, 1024});
+  f.add("channels", channels, "channels of the pictures; 0: as the data has", {0, 1024});
   f.add("width", width, "resnet, conv4: channels of the first stage", {1, 4096});
   f.add("stem", stem, "resnet: cifar keeps the resolution of small pictures",
         {{"imagenet", Stem::imagenet}, {"cifar", Stem::cifar}});
-  f.add("image_size", image_size, "vit: side of the pictures in pixels", {1, 65536});
+  f.add("image_size", image_size, "vit: side of the pictures; 0: that of the views", {0, 65536});
   f.add("patch", patch, "vit: side of a patch in pixels", {1, 1024});
   f.add("depth", depth, "vit: number of blocks", {1, 1000});
 }
 
-std::shared_ptr<learn::Encoder> make_encoder(const EncoderOptions& options, uint64_t seed) {
+std::shared_ptr<ImageEncoder> make_encoder(const EncoderOptions& options, uint64_t seed) {
   std::vector<std::string> names;
   for (const EncoderEntry& entry : encoder_table()) {
     if (options.name == entry.name) return entry.make(options, seed);

@@ -6,17 +6,17 @@
 #include <vector>
 
 #include "vistas/base/options.h"
-#include "vistas/learn/encoder.h"
+#include "vistas/vision/encoders/image_encoder.h"
 #include "vistas/vision/encoders/resnet.h"
 
 namespace vistas::vision {
 
 struct EncoderOptions {
   std::string name = "resnet18";
-  int64_t channels = 3;
+  int64_t channels = 0;
   int64_t width = 64;
   Stem stem = Stem::imagenet;
-  int64_t image_size = 224;
+  int64_t image_size = 0;
   int64_t patch = 16;
   int64_t depth = 12;
 
@@ -26,13 +26,13 @@ struct EncoderOptions {
 struct EncoderEntry {
   const char* name;
   const char* help;
-  std::shared_ptr<learn::Encoder> (*make)(const EncoderOptions&, uint64_t seed);
+  std::shared_ptr<ImageEncoder> (*make)(const EncoderOptions&, uint64_t seed);
 };
 
 // A new encoder is a line in this table.
 const std::vector<EncoderEntry>& encoder_table();
 
 // An encoder with initial values drawn from `seed`; a usage error for an unknown name.
-std::shared_ptr<learn::Encoder> make_encoder(const EncoderOptions& options, uint64_t seed);
+std::shared_ptr<ImageEncoder> make_encoder(const EncoderOptions& options, uint64_t seed);
 
 }  // namespace vistas::vision

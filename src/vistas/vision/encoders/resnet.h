@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "vistas/learn/encoder.h"
+#include "vistas/vision/encoders/image_encoder.h"
 #include "vistas/learn/layers.h"
 
 namespace vistas::vision {
@@ -25,11 +25,12 @@ struct ResNetShape {
 
 class ResidualBlock;
 
-class ResNet : public learn::Encoder {
+class ResNet : public ImageEncoder {
  public:
   ResNet(const ResNetShape& shape, uint64_t seed);
 
   // Global average of the last stage, [B, dim()].
+  using ImageEncoder::forward;
   at::Tensor forward(const at::Tensor& pixels) override;
   int64_t dim() const override { return dim_; }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "vistas/learn/encoder.h"
+#include "vistas/vision/encoders/image_encoder.h"
 #include "vistas/learn/layers.h"
 
 namespace vistas::vision {
@@ -22,7 +22,7 @@ struct VitShape {
 
 class VitBlock;
 
-class Vit : public learn::Encoder {
+class Vit : public ImageEncoder {
  public:
   // Throws a usage error unless the patch divides the image size and the heads the width.
   Vit(const VitShape& shape, uint64_t seed);

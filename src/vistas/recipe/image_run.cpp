@@ -1,0 +1,171 @@
+#include "vistas/recipe/image_run.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "vistas/base/error.h"
+#include "vistas/base/files.h"
+#include "vistas/measure/knn.h"
+#include "vistas/measure/labels.h"
+#include "vistas/measure/splits.h"
+#include "vistas/recipe/environment.h"
+#include "vistas/vision/tasks/bundle.h"
+#include "vistas/vision/tasks/features.h"
+#include "vistas/vision/tasks/image_batches.h"
+
+namespace vistas::recipe {
+namespace {
+
+constexpr int64_t kScorePictures = 5000;  // the online score is a trend, not a result
+constexpr int64_t kScoreNeighbours = 20;
+constexpr double kHeldOut = 0.2;
+
+// The view with which pictures are embedded: that of the recipe without chance.
+vision::ViewRecipe preprocess_of(const Config& config) {
+  return vision::builtin_recipe("eval", config.view_options.options);
+}
+
+// kNN accuracy on a fifth of some labelled pictures against the others.
+std::function<double(learn::Encoder&)> online_score(
+    const Config& config, const std::shared_ptr<vision::ImageEncoder>& encoder,
+    const std::shared_ptr<const vision::ImageSource>& source) {
+  if (source->class_names().size() < 2) return nullptr;
+  std::vector<int64_t> labels;
+  for (int64_t i = 0; i < source->size(); ++i) labels.push_back(source->label(i));
+  const auto seed = static_cast<uint64_t>(config.train.seed);
+  const auto share = std::min(1.0, static_cast<double>(kScorePictures) /
+                                       static_cast<double>(source->size()));
+  const auto drawn = measure::draw_labels(labels, {.fraction = share}, seed);
+  const std::shared_ptr<const vision::ImageSource> pictures = vision::subset(source, drawn);
+  const vision::Bundle bundle{config.encoder, encoder, preprocess_of(config)};
+  vision::FeatureOptions options;
+  options.device = config.train.device;
+  options.precision = config.train.precision;
+  const auto classes = static_cast<int64_t>(source->class_names().size());
+  return [=](learn::Encoder&) {
+    const auto features = vision::extract_features(bundle, pictures, options);
+    std::vector<int64_t> kept;
+    for (const int64_t sample : features.samples) kept.push_back(pictures->label(sample));
+    const auto split = measure::stratified_split(kept, kHeldOut, seed);
+    const auto rows = [](const at::Tensor& t, const std::vector<int64_t>& r) {
+      return t.index_select(0, at::tensor(r));
+    };
+    const at::Tensor all = at::tensor(kept);
+    measure::KnnOptions knn;
+    knn.k = {kScoreNeighbours};
+    const auto result = measure::knn_classify(rows(features.values, split.train),
+                                              rows(all, split.train),
+                                              rows(features.values, split.test), classes, knn);
+    return measure::accuracy(result.front().predicted, rows(all, split.test));
+  };
+}
+
+}  // namespace
+
+std::shared_ptr<const vision::ImageSource> open_training_data(const Config& config) {
+  if (config.data.path.empty()) {
+    throw Error(ErrorKind::usage, {.what = "data.path is empty",
+                                   .fix = "Say where the pictures are: --data photos/"});
+  }
+  return vision::open_source(config.data.path, config.data.source);
+}
+
+Value suitable_settings(const vision::ImageSource& source) {
+  const int64_t n = source.size();
+  std::vector<int> sides;
+  int channels = 1;
+  for (int64_t i = 0; i < std::min<int64_t>(n, 64); ++i) {
+    const auto info = source.info(i * n / std::min<int64_t>(n, 64));
+    sides.push_back(std::min(info.height, info.width));
+    channels = std::max(channels, info.channels);
+  }
+  std::nth_element(sides.begin(), sides.begin() + static_cast<std::ptrdiff_t>(sides.size() / 2),
+                   sides.end());
+  const int side = sides[sides.size() / 2];
+  const int size = side <= 40 ? 32 : side <= 80 ? 64 : side <= 160 ? 96 : 128;
+  const int64_t batch = std::clamp<int64_t>(int64_t{1} << static_cast<int>(std::log2(
+                            std::max<double>(1, static_cast<double>(n) / 4))), 2, 128);
+  // As many pictures in all as take minutes to hours on a small machine.
+  const int64_t epochs = std::clamp<int64_t>(300'000 / n, 5, 200);
+  return parse_toml(fmt::format(R"([views]
+recipe = "simclr"
+size = {}
+strength = {}
+[encoder]
+name = "resnet18"
+stem = "{}"
+width = {}
+[method]
+name = "simclr"
+temperature = 0.2
+[optimizer]
+name = "sgd"
+momentum = 0.9
+weight_decay = 5e-4
+[schedule]
+lr = 0.2
+lr_scaling = "linear"
+[train]
+batch = {}
+epochs = {}
+score_every = {}
+)",
+                                size, size <= 32 ? 0.5 : 1.0, size <= 64 ? "cifar" : "imagenet",
+                                size <= 64 ? 16 : 32, batch, epochs,
+                                std::max<int64_t>(1, epochs / 10)),
+                    "the settings for this data");
+}
+
+learn::TrainParts training_parts(const Config& config,
+                                 std::shared_ptr<const vision::ImageSource> source) {
+  learn::TrainParts parts;
+  const auto seed = static_cast<uint64_t>(config.train.seed);
+  const auto encoder = vision::make_encoder(config.encoder, seed);
+  parts.method = config.method->build(encoder, mix(seed, 1));
+  parts.data = std::make_shared<vision::ImageBatches>(source, config.views(),
+                                                      config.data.source.on_bad_image, seed);
+  parts.train = config.train;
+  parts.optimizer = config.optimizer;
+  parts.schedule = config.schedule;
+  parts.encoder_json = vision::bundle_json(config.encoder, preprocess_of(config));
+  if (config.train.score_every > 0) parts.score = online_score(config, encoder, source);
+  return parts;
+}
+
+void write_run_files(const RunFolder& run, const Config& config,
+                     const vision::ImageSource& source) {
+  Value env = environment();
+  auto& table = std::get<ValueTable>(env.data);
+  table["data"] = Value{.data = config.data.path};
+  table["data_fingerprint"] = Value{.data = fmt::format("{:016x}", vision::fingerprint(source))};
+  table["pictures"] = Value{.data = source.size()};
+  write_file_atomic(run.path() / "env.json", to_json(env));
+  write_file_atomic(run.path() / "views.toml", vision::to_toml(config.views()));
+  write_file_atomic(run.config(), config.to_toml());  // last: from now on this is a run
+}
+
+void check_same_data(const RunFolder& run, const vision::ImageSource& source) {
+  const std::string file = (run.path() / "env.json").string();
+  const Value env = parse_json(read_file(file), file);
+  const auto found = env.table().find("data_fingerprint");
+  if (found == env.table().end()) return;
+  const auto* stored = std::get_if<std::string>(&found->second.data);
+  if (stored != nullptr && *stored != fmt::format("{:016x}", vision::fingerprint(source))) {
+    throw Error(ErrorKind::data, {.what = run.path().string() + ": the pictures have changed since "
+                                          "the run began",
+                                  .got = fmt::format("{} pictures", source.size()),
+                                  .fix = "Restore them, or start a new run"});
+  }
+}
+
+int64_t peak_memory_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return int64_t{usage.ru_maxrss} * 1024;
+}
+
+}  // namespace vistas::recipe

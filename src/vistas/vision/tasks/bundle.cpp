@@ -1,0 +1,60 @@
+#include "vistas/vision/tasks/bundle.h"
+
+#include "vistas/base/error.h"
+#include "vistas/base/files.h"
+#include "vistas/base/run_folder.h"
+#include "vistas/learn/tensors.h"
+
+namespace fs = std::filesystem;
+
+namespace vistas::vision {
+
+std::string bundle_json(const EncoderOptions& options, const ViewRecipe& preprocess) {
+  EncoderOptions copy = options;
+  Value json = parse_toml(to_toml(preprocess), "preprocess");  // {view: [...]}
+  auto& table = std::get<ValueTable>(json.data);
+  table["preprocess"] = table.at("view");
+  table.erase("view");
+  table["encoder"] = fields_of(copy).to_value();
+  table["modality"] = Value{.data = std::string("image")};
+  table["format"] = Value{.data = int64_t{1}};
+  return to_json(json);
+}
+
+fs::path find_bundle(const fs::path& path) {
+  if (fs::exists(path / "encoder.json")) return path;
+  if (RunFolder::holds_run(path)) {
+    const RunFolder run = RunFolder::open(path);
+    return run.checkpoint(run.has_checkpoint("best") ? "best" : "last");
+  }
+  throw Error(ErrorKind::data, {.what = path.string() + ": no trained encoder",
+                                .got = fs::exists(path) ? "neither encoder.json nor config.toml in it"
+                                                        : "nothing there",
+                                .expected = "a run folder of `vistas train`, one of its "
+                                            "checkpoints, or a bundle"});
+}
+
+Bundle load_bundle(const fs::path& folder) {
+  const fs::path file = folder / "encoder.json";
+  const Value json = parse_json(read_file(file), file.string());
+  const auto& table = json.table();
+  if (!table.contains("encoder") || !table.contains("preprocess")) {
+    throw Error(ErrorKind::data, {.what = file.string() + ": lacks 'encoder' or 'preprocess'"});
+  }
+  Bundle bundle;
+  fields_of(bundle.options).set_all(table.at("encoder"));
+  bundle.preprocess = parse_recipe(table.at("preprocess"));
+  bundle.encoder = make_encoder(bundle.options, 0);
+  const TensorFile weights(folder / "encoder.safetensors");
+  learn::load_into(weights, "", learn::named_tensors(*bundle.encoder));
+  bundle.encoder->eval();
+  return bundle;
+}
+
+Bundle untrained(const Bundle& bundle, uint64_t seed) {
+  Bundle out{bundle.options, make_encoder(bundle.options, seed), bundle.preprocess};
+  out.encoder->eval();
+  return out;
+}
+
+}  // namespace vistas::vision

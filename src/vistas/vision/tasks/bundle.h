@@ -1,0 +1,32 @@
+// A trained encoder together with what it needs to look at pictures: encoder.safetensors and
+// encoder.json in one folder. That is all that crosses from training to use.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "vistas/vision/encoders/encoders.h"
+#include "vistas/vision/views/recipe.h"
+
+namespace vistas::vision {
+
+struct Bundle {
+  EncoderOptions options;
+  std::shared_ptr<ImageEncoder> encoder;  // in evaluation mode
+  ViewRecipe preprocess;                    // one view without chance
+};
+
+// The content of encoder.json.
+std::string bundle_json(const EncoderOptions& options, const ViewRecipe& preprocess);
+
+// The folder with the bundle in `path`: a run folder (its best checkpoint where there is one, else
+// its last), a checkpoint, or a bundle. Anything else is a data error.
+std::filesystem::path find_bundle(const std::filesystem::path& path);
+
+Bundle load_bundle(const std::filesystem::path& folder);
+
+// The same architecture with random weights, a function of the seed.
+Bundle untrained(const Bundle& bundle, uint64_t seed);
+
+}  // namespace vistas::vision
