@@ -1,0 +1,93 @@
+#include "vistas/vision/encoders/encoders.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "vistas/base/error.h"
+#include "vistas/learn/module_state.h"
+#include "vistas/vision/encoders/vit.h"
+
+namespace vistas::vision {
+namespace {
+
+EncoderOptions small(const std::string& name) {
+  return {.name = name,
+          .channels = 2,
+          .width = 8,
+          .stem = Stem::cifar,
+          .image_size = 32,
+          .patch = 8,
+          .depth = 2};
+}
+
+TEST(Encoders, EveryEntryTrains) {
+  for (const EncoderEntry& entry : encoder_table()) {
+    SCOPED_TRACE(entry.name);
+    const auto net = make_encoder(small(entry.name), 1);
+    const at::Tensor features = net->forward(at::randn({3, 2, 32, 32}));
+    EXPECT_EQ(features.sizes(), (std::vector<int64_t>{3, net->dim()}));
+    features.square().sum().backward();
+    for (const auto& item : net->named_parameters()) {
+      ASSERT_TRUE(item.value().grad().defined()) << item.key();
+      EXPECT_TRUE(item.value().grad().isfinite().all().item<bool>()) << item.key();
+    }
+  }
+}
+
+TEST(Encoders, SeedDecidesTheInitialValues) {
+  for (const EncoderEntry& entry : encoder_table()) {
+    const auto a = learn::state_of(*make_encoder(small(entry.name), 1));
+    const auto b = learn::state_of(*make_encoder(small(entry.name), 1));
+    const auto c = learn::state_of(*make_encoder(small(entry.name), 2));
+    bool differs = false;
+    for (size_t i = 0; i < a.size(); ++i) {
+      EXPECT_TRUE(at::equal(a[i].second, b[i].second));
+      differs = differs || !at::equal(a[i].second, c[i].second);
+    }
+    EXPECT_TRUE(differs);
+  }
+}
+
+TEST(Encoders, ConvolutionsStartWithTheVarianceOfKaiming) {
+  const auto net = make_encoder({.name = "resnet18"}, 1);
+  const at::Tensor weight = net->named_parameters()["layer3.1.conv1.weight"];
+  EXPECT_NEAR(weight.std().item<double>(), std::sqrt(2.0 / (256 * 9)), 1e-4);
+  EXPECT_EQ(net->dim(), 512);
+}
+
+TEST(Encoders, MisuseIsNamed) {
+  EXPECT_THROW(make_encoder({.name = "resnet19"}, 1), Error);
+  EXPECT_THROW(make_encoder({.name = "vit_tiny", .image_size = 30, .patch = 16}, 1), Error);
+  const auto net = make_encoder({.name = "resnet18", .width = 8}, 1);
+  EXPECT_THROW(net->forward(at::randn({2, 1, 32, 32})), Error);
+  EXPECT_THROW(net->forward(at::zeros({2, 3, 32, 32}, at::kByte)), Error);
+}
+
+TEST(ModuleState, LoadsByNameOrChangesNothing) {
+  const auto from = make_encoder(small("resnet18"), 1), to = make_encoder(small("resnet18"), 2);
+  auto values = learn::state_of(*from);
+  learn::load_state(*to, values);
+  for (const auto& [name, tensor] : learn::state_of(*to)) {
+    EXPECT_TRUE(at::equal(tensor, from->named_parameters().contains(name)
+                                      ? from->named_parameters()[name]
+                                      : from->named_buffers()[name]));
+  }
+  const at::Tensor before = to->named_parameters()["conv1.weight"].detach().clone();
+  values[0].second = at::zeros_like(before);
+  values.back().first = "layer5.weight";
+  EXPECT_THROW(learn::load_state(*to, values), Error);
+  EXPECT_TRUE(at::equal(to->named_parameters()["conv1.weight"], before));
+}
+
+TEST(Vit, TimmNames) {
+  EXPECT_EQ(vit_name_from_timm("cls_token"), "class_token");
+  EXPECT_EQ(vit_name_from_timm("blocks.11.attn.qkv.bias"),
+            "encoder.layers.encoder_layer_11.self_attention.in_proj_bias");
+  EXPECT_EQ(vit_name_from_timm("blocks.3.mlp.fc2.weight"),
+            "encoder.layers.encoder_layer_3.mlp.3.weight");
+  EXPECT_EQ(vit_name_from_timm("norm.weight"), "encoder.ln.weight");
+  EXPECT_EQ(vit_name_from_timm("patch_embed.proj.bias"), "conv_proj.bias");
+}
+
+}  // namespace
+}  // namespace vistas::vision
