@@ -6,6 +6,7 @@
 
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
+#include "vistas/vision/sources/parsers.h"
 #include "vistas/vision/sources/source_kinds.h"
 
 namespace vistas::vision {
@@ -89,19 +90,34 @@ std::vector<std::string> class_names(const fs::path& folder, int label_bytes) {
   return names;
 }
 
-struct Records {
-  std::vector<uint8_t> pixels;  // [n, 32, 32, 3]
-  std::vector<int64_t> labels;
-};
+std::unique_ptr<ImageSource> open(const fs::path& path, const SourceOptions& options) {
+  CifarRecords records;
+  std::vector<RawSource::Part> parts;
+  std::vector<std::string> names;
+  for (const fs::path& file : batches_in(path)) {
+    if (!options.split.empty() && split_of_name(file.filename()) != options.split) continue;
+    const int label_bytes = label_bytes_of(file);
+    if (names.empty()) names = class_names(file.parent_path(), label_bytes);
+    parts.push_back({file.filename().string(), static_cast<int64_t>(records.labels.size())});
+    const MappedFile mapped(file);
+    parse_cifar(mapped.bytes(), file.string(), label_bytes, static_cast<int64_t>(names.size()),
+                records);
+  }
+  return std::make_unique<RawSource>(path.string(), kSide, kSide, 3, std::move(records.pixels),
+                                     std::move(records.labels), std::move(names), std::move(parts),
+                                     options);
+}
 
-void read_batch(const fs::path& file, int label_bytes, int64_t classes, Records& to) {
-  const MappedFile mapped(file);
-  const auto* bytes = reinterpret_cast<const uint8_t*>(mapped.bytes().data());
+}  // namespace
+
+void parse_cifar(Bytes mapped, const std::string& name, int label_bytes, int64_t classes,
+                 CifarRecords& to) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(mapped.data());
   const size_t record = static_cast<size_t>(label_bytes) + 3 * kPlane;
-  const size_t count = mapped.bytes().size() / record;
-  if (mapped.bytes().size() % record != 0) {
-    throw Error(ErrorKind::data, {.what = file.string() + ": not a whole CIFAR binary file",
-                                  .got = fmt::format("{} bytes", mapped.bytes().size()),
+  const size_t count = mapped.size() / record;
+  if (mapped.size() % record != 0) {
+    throw Error(ErrorKind::data, {.what = name + ": not a whole CIFAR binary file",
+                                  .got = fmt::format("{} bytes", mapped.size()),
                                   .expected = fmt::format("a multiple of {}", record),
                                   .fix = "It may be an incomplete download"});
   }
@@ -111,7 +127,7 @@ void read_batch(const fs::path& file, int label_bytes, int64_t classes, Records&
   for (size_t i = 0; i < count; ++i, bytes += record) {
     const int64_t label = bytes[label_bytes - 1];
     if (label >= classes) {
-      throw Error(ErrorKind::data, {.what = fmt::format("{}: record {}", file.string(), i),
+      throw Error(ErrorKind::data, {.what = fmt::format("{}: record {}", name, i),
                                     .got = fmt::format("label {}", label),
                                     .expected = fmt::format("less than {}", classes)});
     }
@@ -124,24 +140,6 @@ void read_batch(const fs::path& file, int label_bytes, int64_t classes, Records&
     }
   }
 }
-
-std::unique_ptr<ImageSource> open(const fs::path& path, const SourceOptions& options) {
-  Records records;
-  std::vector<RawSource::Part> parts;
-  std::vector<std::string> names;
-  for (const fs::path& file : batches_in(path)) {
-    if (!options.split.empty() && split_of_name(file.filename()) != options.split) continue;
-    const int label_bytes = label_bytes_of(file);
-    if (names.empty()) names = class_names(file.parent_path(), label_bytes);
-    parts.push_back({file.filename().string(), static_cast<int64_t>(records.labels.size())});
-    read_batch(file, label_bytes, static_cast<int64_t>(names.size()), records);
-  }
-  return std::make_unique<RawSource>(path.string(), kSide, kSide, 3, std::move(records.pixels),
-                                     std::move(records.labels), std::move(names), std::move(parts),
-                                     options);
-}
-
-}  // namespace
 
 const SourceKind kCifarKind{matches, splits, open};
 

@@ -22,18 +22,6 @@ const Format& format_of(Bytes bytes, const std::string& name) {
                                 .expected = "JPEG, PNG, WebP, TIFF, BMP or PNM"});
 }
 
-int channels_after(int channels, Channels wanted, const std::string& name) {
-  if (wanted == Channels::keep) return channels;
-  if (channels > 4) {
-    throw Error(ErrorKind::data, {.what = name + ": cannot be converted to " +
-                                          (wanted == Channels::rgb ? "RGB" : "grey"),
-                                  .got = fmt::format("{} channels", channels),
-                                  .expected = "at most 4",
-                                  .fix = "Keep the channels of the files (channels = keep)"});
-  }
-  return wanted == Channels::rgb ? 3 : 1;
-}
-
 // PIL's L = R * 19595 + G * 38470 + B * 7471 + 0x8000 >> 16, and its float counterpart.
 template <class T>
 T luma(const T* p) {
@@ -65,6 +53,18 @@ void convert_rows(const Image& in, Image& out) {
 const char* name_of(PictureFormat format) {
   constexpr std::array kNames{"JPEG", "PNG", "WebP", "TIFF", "BMP", "PNM", "raw"};
   return kNames[static_cast<size_t>(format)];
+}
+
+int channels_after(int channels, Channels wanted, const std::string& name) {
+  if (wanted == Channels::keep) return channels;
+  if (channels > 4) {
+    throw Error(ErrorKind::data, {.what = name + ": cannot be converted to " +
+                                          (wanted == Channels::rgb ? "RGB" : "grey"),
+                                  .got = fmt::format("{} channels", channels),
+                                  .expected = "at most 4",
+                                  .fix = "Keep the channels of the files (channels = keep)"});
+  }
+  return wanted == Channels::rgb ? 3 : 1;
 }
 
 void bad_picture(const std::string& name, PictureFormat format, const std::string& why) {

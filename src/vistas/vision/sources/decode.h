@@ -55,6 +55,9 @@ void decode(Bytes bytes, const std::string& name, const DecodeOptions& options, 
 ImageView decode_crop(Bytes bytes, const std::string& name, const DecodeOptions& options,
                       const Box& needed, Image& out, Box& got);
 
+// How many channels `channels` of them become; as convert_channels() below.
+int channels_after(int channels, Channels wanted, const std::string& name);
+
 // In place, for any pixel type; more than four channels can only be kept (a data error).
 void convert_channels(Image& image, Channels wanted, const std::string& name);
 

@@ -125,6 +125,7 @@ std::set<std::string> classes_in(const fs::path& root) {
 
 std::unique_ptr<ImageSource> open_folder(const fs::path& path, const SourceOptions& options) {
   const fs::path root = options.split.empty() ? path : path / options.split;
+  if (kTarKind.matches(root)) return kTarKind.open(root, options);
   std::set<std::string> classes = classes_in(root);
   std::vector<std::string> files;
   std::vector<int64_t> labels;

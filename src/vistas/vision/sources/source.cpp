@@ -14,7 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 
 const SourceKind& kind_of(const fs::path& path) {
-  for (const SourceKind* kind : {&kCifarKind, &kFolderKind, &kPictureKind, &kListKind}) {
+  for (const SourceKind* kind :
+       {&kCifarKind, &kIdxKind, &kTarKind, &kPackKind, &kFolderKind, &kPictureKind, &kListKind}) {
     if (kind->matches(path)) return *kind;
   }
   std::error_code error;
@@ -106,6 +107,7 @@ std::unique_ptr<ImageSource> open_source(const fs::path& path, const SourceOptio
                 {.what = path.string() + ": no pictures in it",
                  .expected = "files named *.jpg, *.png, *.webp, *.tif, *.bmp, *.ppm ..."});
   }
+  if (options.cache_mb > 0) source = cached(std::move(source), options.cache_mb);
   return source;
 }
 

@@ -41,7 +41,8 @@ class ImageSource {
   virtual int64_t stored_bytes(int64_t i) const = 0;  // size of the file or record
   virtual PictureInfo info(int64_t i) const = 0;      // reads the header only
 
-  // Reads at least the box that `choose` picks (everything if `choose` is empty). The view is into
+  // Reads at least the box that `choose` picks (everything if `choose` is empty; otherwise it is
+  // called once, also by sources that always hand out everything). The view is into
   // `storage` or the source's own memory and valid while both live and `storage` is not used
   // again; `got` tells which part of the picture it shows.
   virtual ImageView read_part(int64_t i, const ChooseBox& choose, Image& storage,

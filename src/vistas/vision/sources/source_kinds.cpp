@@ -27,6 +27,10 @@ Channels channels_of(const ImageSource& source) {
   return most > 4 ? Channels::keep : most > 2 ? Channels::rgb : Channels::grey;
 }
 
+Channels channels_by_name(const std::string& name) {
+  return name == "rgb" ? Channels::rgb : name == "grey" ? Channels::grey : Channels::keep;
+}
+
 }  // namespace
 
 std::vector<std::string> no_splits(const std::filesystem::path&) {
@@ -81,6 +85,13 @@ std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder,
   return found;
 }
 
+ImageView whole(const ImageView& view, const ChooseBox& choose, Box& got) {
+  const PictureInfo info{view.height, view.width, view.channels, view.type, PictureFormat::raw};
+  if (choose) choose(info);
+  got = info.whole();
+  return view;
+}
+
 Bytes read_into(const std::filesystem::path& path, std::vector<std::byte>& buffer) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) throw_system_error(path.string() + ": cannot open", errno);
@@ -109,9 +120,7 @@ Bytes read_into(const std::filesystem::path& path, std::vector<std::byte>& buffe
 void EncodedSource::set_decoding(const SourceOptions& options) {
   decoding_.max_pixels = options.max_pixels;
   decoding_.scaled_side = static_cast<int>(options.scaled_side);
-  decoding_.channels = options.channels == "rgb"    ? Channels::rgb
-                       : options.channels == "grey" ? Channels::grey
-                                                    : Channels::keep;
+  decoding_.channels = channels_by_name(options.channels);
   if (options.channels == "auto") decoding_.channels = channels_of(*this);
 }
 
@@ -144,10 +153,8 @@ RawSource::RawSource(std::string where, int height, int width, int channels,
       parts_(std::move(parts)) {
   where_ = std::move(where);
   class_names_ = std::move(class_names);
-  const Channels wanted = options.channels == "rgb"    ? Channels::rgb
-                          : options.channels == "grey" ? Channels::grey
-                                                       : Channels::keep;
-  const int after = wanted == Channels::keep ? channels : wanted == Channels::rgb ? 3 : 1;
+  const Channels wanted = channels_by_name(options.channels);
+  const int after = channels_after(channels, wanted, where_);
   if (after == channels) return;
   const size_t before = picture_bytes();
   const std::vector<uint8_t> original = std::move(pixels_);
@@ -168,15 +175,15 @@ std::string RawSource::name(int64_t i) const {
   return part->name + "#" + std::to_string(i - part->begin);
 }
 
-ImageView RawSource::read_part(int64_t i, const ChooseBox&, Image&, Box& got) const {
-  got = info_.whole();
+ImageView RawSource::read_part(int64_t i, const ChooseBox& choose, Image&, Box& got) const {
   const auto* data = reinterpret_cast<const std::byte*>(pixels_.data());
-  return {data + static_cast<size_t>(i) * picture_bytes(),
-          info_.height,
-          info_.width,
-          info_.channels,
-          PixelType::u8,
-          static_cast<size_t>(info_.width) * static_cast<size_t>(info_.channels)};
+  const ImageView view{data + static_cast<size_t>(i) * picture_bytes(),
+                       info_.height,
+                       info_.width,
+                       info_.channels,
+                       PixelType::u8,
+                       static_cast<size_t>(info_.width) * static_cast<size_t>(info_.channels)};
+  return whole(view, choose, got);
 }
 
 }  // namespace vistas::vision

@@ -18,7 +18,8 @@ struct SourceKind {
   std::unique_ptr<ImageSource> (*open)(const std::filesystem::path&, const SourceOptions& options);
 };
 
-extern const SourceKind kCifarKind, kFolderKind, kListKind, kPictureKind;
+extern const SourceKind kCifarKind, kIdxKind, kPackKind, kTarKind, kFolderKind, kPictureKind,
+    kListKind;
 
 std::vector<std::string> no_splits(const std::filesystem::path&);
 
@@ -39,6 +40,9 @@ bool has_picture_extension(const std::string& file_name);
 
 std::string lower(std::string text);
 
+// What read_part() does where the whole picture is at hand.
+ImageView whole(const ImageView& view, const ChooseBox& choose, Box& got);
+
 // Pictures as files in memory, on disk or in an archive.
 class EncodedSource : public ImageSource {
  public:
@@ -51,6 +55,7 @@ class EncodedSource : public ImageSource {
 
   // To be called once the index stands; looks at a few pictures for channels = auto.
   void set_decoding(const SourceOptions& options);
+  const DecodeOptions& decoding() const { return decoding_; }
 
  private:
   DecodeOptions decoding_{};
