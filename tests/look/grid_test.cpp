@@ -94,9 +94,9 @@ TEST(Grid, CaptionsTitlesAndFramesLeaveInk) {
       {image.view(), "ABCDEFGHIJ"}, {image.view(), "", kRight}, {{}, "é"}};
   const Image sheet = compose_grid(cells, options);
   EXPECT_EQ(sheet.width(), 4 + 32 + 4 + 32 + 4);
-  EXPECT_EQ(sheet.height(), 2 * (4 + 32 + 14) + 4);
-  EXPECT_GT(dark(sheet, 36, 50), 10);  // the caption, cut to five letters
-  EXPECT_GT(dark(sheet, 86, 104), 5);  // one question mark below the empty cell
+  EXPECT_EQ(sheet.height(), 2 * (4 + 32 + 16) + 4);
+  EXPECT_GT(dark(sheet, 36, 52), 10);  // the caption, cut to five letters
+  EXPECT_GT(dark(sheet, 88, 106), 5);  // one question mark below the empty cell
   EXPECT_EQ(pixel(sheet, 4 - 2, 40 + 5), (std::vector<int>{34, 139, 84}));
   options.title = std::string(1, 'T');
   EXPECT_EQ(dark(compose_grid(cells, options), 0, 13), 11);  // a bar of five and a stem of six

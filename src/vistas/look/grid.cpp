@@ -176,7 +176,7 @@ Image compose_grid(std::span<const GridCell> cells, const GridOptions& options) 
   const int scale = cell >= 200 ? 2 : 1;
   const bool captions =
       std::any_of(cells.begin(), cells.end(), [](const GridCell& c) { return !c.caption.empty(); });
-  const int caption_height = captions ? (kGlyphHeight + 5) * scale : 0;
+  const int caption_height = captions ? (kGlyphHeight + 7) * scale : 0;
   const int title_scale = cell * columns >= 300 ? 2 : 1;
   const int title_height = options.title.empty() ? 0 : (kGlyphHeight + 6) * title_scale;
   const int across = cell + gap, down = cell + gap + caption_height;
@@ -203,7 +203,7 @@ Image compose_grid(std::span<const GridCell> cells, const GridOptions& options) 
       sheet.draw(c.picture, box, options.background);
     }
     const std::string caption = letters(c.caption, cell, scale);
-    sheet.write(caption, top + cell + 4 * scale, left + (cell - text_width(caption, scale)) / 2,
+    sheet.write(caption, top + cell + 6 * scale, left + (cell - text_width(caption, scale)) / 2,
                 scale, c.frame.value_or(options.ink));
   }
   return sheet.take();
