@@ -11,10 +11,10 @@ enum class ErrorKind { usage = 2, data = 3, numeric = 4, resource = 5 };
 
 // The four things a reader of an error needs; empty parts are left out of the message.
 struct ErrorParts {
-  std::string what{};  // what was wrong and where: "photos/a.jpg: cannot decode"
-  std::string got{};   // the value that was found
+  std::string what{};      // what was wrong and where: "photos/a.jpg: cannot decode"
+  std::string got{};       // the value that was found
   std::string expected{};  // what would have been right
-  std::string fix{};   // a sentence that says what to do
+  std::string fix{};       // a sentence that says what to do
 };
 
 class Error : public std::runtime_error {
@@ -27,7 +27,8 @@ class Error : public std::runtime_error {
   ErrorKind kind_;
 };
 
-// A failed system call: "<what>: <strerror(errno_value)>"; a full disk or quota is a resource error.
+// A failed system call: "<what>: <strerror(errno_value)>"; a full disk or quota is a resource
+// error.
 [[noreturn]] void throw_system_error(const std::string& what, int errno_value);
 
 }  // namespace vistas

@@ -50,7 +50,9 @@ double Draws::uniform() {
   return static_cast<double>(((high << 32) | low) >> 11) * 0x1p-53;
 }
 
-double Draws::uniform(double low, double high) { return low + (high - low) * uniform(); }
+double Draws::uniform(double low, double high) {
+  return low + (high - low) * uniform();
+}
 
 int64_t Draws::below(int64_t n) {
   // Lemire's multiply-and-reject method on 64 bits.

@@ -26,12 +26,12 @@ class Draws {
  public:
   explicit Draws(const DrawKey& key);
 
-  uint32_t bits();                         // 32 random bits
-  double uniform();                        // [0, 1), 53 bits
-  double uniform(double low, double high);  // [low, high)
-  int64_t below(int64_t n);                // 0 .. n-1, without bias; n >= 1
+  uint32_t bits();                                 // 32 random bits
+  double uniform();                                // [0, 1), 53 bits
+  double uniform(double low, double high);         // [low, high)
+  int64_t below(int64_t n);                        // 0 .. n-1, without bias; n >= 1
   bool chance(double p) { return uniform() < p; }  // p <= 0 never, p >= 1 always; uses one draw
-  double normal();                         // mean 0, variance 1 (Box-Muller)
+  double normal();                                 // mean 0, variance 1 (Box-Muller)
   std::vector<int64_t> permutation(int64_t n);     // Fisher-Yates
 
  private:

@@ -33,10 +33,11 @@ constexpr uint64_t kMaxHeader = 100'000'000;
 
 [[noreturn]] void broken(const std::string& file, const std::string& why,
                          const std::string& got = "", const std::string& expected = "") {
-  throw Error(ErrorKind::data, {.what = fmt::format("{}: not a usable safetensors file: {}", file, why),
-                                .got = got,
-                                .expected = expected,
-                                .fix = "The file may be an incomplete download or copy"});
+  throw Error(ErrorKind::data,
+              {.what = fmt::format("{}: not a usable safetensors file: {}", file, why),
+               .got = got,
+               .expected = expected,
+               .fix = "The file may be an incomplete download or copy"});
 }
 
 TensorView parse_entry(const std::string& file, const std::string& name,
@@ -55,7 +56,8 @@ TensorView parse_entry(const std::string& file, const std::string& name,
   view.dtype = info->dtype;
   uint64_t size = info->size;
   for (const auto& dim : entry["shape"]) {
-    if (!dim.is_number_unsigned()) broken(file, fmt::format("tensor '{}': shape", name), dim.dump());
+    if (!dim.is_number_unsigned())
+      broken(file, fmt::format("tensor '{}': shape", name), dim.dump());
     const uint64_t n = dim;
     if (n > uint64_t{1} << 62 || __builtin_mul_overflow(size, n, &size)) {
       broken(file, fmt::format("tensor '{}': shape overflows", name));
@@ -81,8 +83,12 @@ TensorView parse_entry(const std::string& file, const std::string& name,
 
 }  // namespace
 
-size_t size_of(DType dtype) { return kDTypes[static_cast<size_t>(dtype)].size; }
-const char* name_of(DType dtype) { return kDTypes[static_cast<size_t>(dtype)].name; }
+size_t size_of(DType dtype) {
+  return kDTypes[static_cast<size_t>(dtype)].size;
+}
+const char* name_of(DType dtype) {
+  return kDTypes[static_cast<size_t>(dtype)].name;
+}
 
 std::vector<TensorView> parse_tensor_file(std::span<const std::byte> bytes, const std::string& name,
                                           std::map<std::string, std::string>& metadata) {

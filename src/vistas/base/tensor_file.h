@@ -16,8 +16,8 @@ namespace vistas {
 
 enum class DType { boolean, u8, i8, i16, i32, i64, f16, bf16, f32, f64 };
 
-size_t size_of(DType dtype);        // bytes an element
-const char* name_of(DType dtype);   // "F32", "BF16" ... as in the file
+size_t size_of(DType dtype);       // bytes an element
+const char* name_of(DType dtype);  // "F32", "BF16" ... as in the file
 
 struct TensorView {
   std::string name;

@@ -70,9 +70,9 @@ Value parse_toml(std::string_view text, const std::string& name) {
   try {
     return from_node(toml::parse(text), name);
   } catch (const toml::parse_error& error) {
-    throw Error(ErrorKind::usage, {.what = fmt::format("{}:{}: not valid TOML: {}", name,
-                                                       error.source().begin.line,
-                                                       error.description())});
+    throw Error(ErrorKind::usage,
+                {.what = fmt::format("{}:{}: not valid TOML: {}", name, error.source().begin.line,
+                                     error.description())});
   }
 }
 

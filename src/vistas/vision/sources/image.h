@@ -34,7 +34,7 @@ struct ImageView {
   ImageView crop(const Box& box) const {
     ImageView v = *this;
     v.data += static_cast<size_t>(box.top) * row_bytes +
-              static_cast<size_t>(box.left * channels) * size_of(type);
+              static_cast<size_t>(box.left) * static_cast<size_t>(channels) * size_of(type);
     v.height = box.height;
     v.width = box.width;
     return v;
@@ -55,7 +55,7 @@ class Image {
     width_ = width;
     channels_ = channels;
     type_ = type;
-    bytes_.resize(row_bytes() * static_cast<size_t>(height));
+    if (bytes_.size() < size_bytes()) bytes_.resize(size_bytes());
   }
 
   int height() const { return height_; }
@@ -65,7 +65,7 @@ class Image {
   size_t row_bytes() const {
     return static_cast<size_t>(width_) * static_cast<size_t>(channels_) * size_of(type_);
   }
-  size_t size_bytes() const { return bytes_.size(); }
+  size_t size_bytes() const { return row_bytes() * static_cast<size_t>(height_); }
   std::byte* data() { return bytes_.data(); }
   const std::byte* data() const { return bytes_.data(); }
   template <class T>
@@ -76,9 +76,7 @@ class Image {
   const T* row(int y) const {
     return reinterpret_cast<const T*>(bytes_.data() + static_cast<size_t>(y) * row_bytes());
   }
-  ImageView view() const {
-    return {bytes_.data(), height_, width_, channels_, type_, row_bytes()};
-  }
+  ImageView view() const { return {bytes_.data(), height_, width_, channels_, type_, row_bytes()}; }
 
  private:
   int height_ = 0, width_ = 0, channels_ = 0;
