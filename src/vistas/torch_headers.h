@@ -2,5 +2,5 @@
 #pragma once
 
 #include <ATen/ATen.h>
-#include <torch/nn/module.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/nn/module.h>
