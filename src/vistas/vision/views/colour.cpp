@@ -1,6 +1,7 @@
 #include "vistas/vision/views/colour.h"
 
 #include "vistas/vision/views/blend.h"
+#include "vistas/vision/views/kernels.h"
 
 namespace vistas::vision {
 namespace {
@@ -16,6 +17,17 @@ T grey(const T* p) {
   }
 }
 
+// Calls f(in, out, pixels) on runs of neighbouring 8-bit pixels.
+template <class F>
+void each_run(const ImageView& in, Image& out, const F& f) {
+  out.reset(in.height, in.width, in.channels, in.type);
+  const bool gaps = in.row_bytes != out.row_bytes();
+  const size_t width = static_cast<size_t>(in.width), height = static_cast<size_t>(in.height);
+  const size_t pixels = gaps ? width : width * height;
+  for (int y = 0; y < (gaps ? in.height : 1); ++y)
+    f(in.row<uint8_t>(y), out.row<uint8_t>(y), pixels);
+}
+
 // Calls f(in row, out row) with the pixel type's pointers.
 template <class F>
 void each_row(const ImageView& in, Image& out, const F& f) {
@@ -28,6 +40,14 @@ void each_row(const ImageView& in, Image& out, const F& f) {
 
 template <class T>
 void blend_all(const ImageView& in, float degenerate, float factor, Image& out) {
+  if constexpr (std::same_as<T, uint8_t>) {
+    each_run(in, out, [&](const uint8_t* from, uint8_t* to, size_t pixels) {
+      const size_t n = pixels * static_cast<size_t>(in.channels);
+      kernels::blend_constant(from, n, degenerate, factor, to);
+    });
+    return;
+  }
+  out.reset(in.height, in.width, in.channels, in.type);
   const int values = in.width * in.channels;
   for (int y = 0; y < in.height; ++y) {
     const T* from = in.row<T>(y);
@@ -46,60 +66,18 @@ double mean_grey(const ImageView& in) {
   const int values = rgb ? in.width : in.width * in.channels;
   for (int y = 0; y < in.height; ++y) {
     const T* row = in.row<T>(y);
+    if constexpr (std::same_as<T, uint8_t>) {
+      if (rgb) {
+        sum += kernels::sum_grey(row, static_cast<size_t>(values));
+        continue;
+      }
+    }
     for (int i = 0; i < values; ++i) sum += rgb ? grey(row + 3 * i) : row[i];
   }
   return static_cast<double>(sum) / (static_cast<double>(in.height) * values);
 }
 
-// 8-bit HSV as Pillow computes it.
-struct Hsv8 {
-  uint8_t h = 0, s = 0, v = 0;
-};
-
-Hsv8 to_hsv(int r, int g, int b) {
-  const int high = std::max({r, g, b}), low = std::min({r, g, b});
-  if (high == low) return {0, 0, static_cast<uint8_t>(high)};
-  const float range = static_cast<float>(high - low);
-  const float s = range / static_cast<float>(high);
-  const float rc = static_cast<float>(high - r) / range;
-  const float gc = static_cast<float>(high - g) / range;
-  const float bc = static_cast<float>(high - b) / range;
-  float h = 0;
-  if (r == high) {
-    h = bc - gc;
-  } else if (g == high) {
-    h = static_cast<float>(2.0 + static_cast<double>(rc) - static_cast<double>(bc));
-  } else {
-    h = static_cast<float>(4.0 + static_cast<double>(gc) - static_cast<double>(rc));
-  }
-  h = static_cast<float>(std::fmod(static_cast<double>(h) / 6.0 + 1.0, 1.0));
-  return {static_cast<uint8_t>(static_cast<double>(h) * 255.0),
-          static_cast<uint8_t>(static_cast<double>(s) * 255.0), static_cast<uint8_t>(high)};
-}
-
-void from_hsv(const Hsv8& hsv, uint8_t* out) {
-  const uint8_t v = hsv.v;
-  if (hsv.s == 0) {
-    out[0] = out[1] = out[2] = v;
-    return;
-  }
-  const float turn = static_cast<float>(hsv.h) * 6.0F / 255.0F;
-  const int sector = static_cast<int>(turn);
-  const double f = static_cast<double>(turn - static_cast<float>(sector));
-  const double s = static_cast<double>(static_cast<float>(hsv.s) / 255.0F);
-  const auto level = [v](double x) { return static_cast<uint8_t>(std::round(v * x)); };
-  const uint8_t p = level(1.0 - s), q = level(1.0 - s * f), t = level(1.0 - s * (1.0 - f));
-  const uint8_t table[6][3] = {{v, t, p}, {q, v, p}, {p, v, t}, {p, q, v}, {t, p, v}, {v, p, q}};
-  std::copy_n(table[sector % 6], 3, out);
-}
-
-void turn_hue(const uint8_t* in, double factor, uint8_t* out) {
-  Hsv8 hsv = to_hsv(in[0], in[1], in[2]);
-  hsv.h = static_cast<uint8_t>(hsv.h + static_cast<int>(factor * 255.0));
-  from_hsv(hsv, out);
-}
-
-// The same turn of the colour circle without rounding.
+// The turn of the colour circle without HSV's rounding to 8 bits.
 template <class T>
 void turn_hue(const T* in, double factor, T* out) {
   const double r = in[0], g = in[1], b = in[2];
@@ -132,7 +110,6 @@ void brightness(const ImageView& in, double factor, Image& out) {
 
 void contrast(const ImageView& in, double factor, Image& out) {
   require_pixels(in, "contrast");
-  out.reset(in.height, in.width, in.channels, in.type);
   with_pixel_type(in.type, [&](auto p) {
     using T = decltype(p);
     const double mean = mean_grey<T>(in);
@@ -144,6 +121,12 @@ void contrast(const ImageView& in, double factor, Image& out) {
 void saturation(const ImageView& in, double factor, Image& out) {
   require_grey_or_rgb(in, "saturation");
   if (in.channels == 1) return copy_if_needed(in, out);
+  if (in.type == PixelType::u8) {
+    each_run(in, out, [factor](const uint8_t* from, uint8_t* to, size_t pixels) {
+      kernels::saturate(from, pixels, static_cast<float>(factor), to);
+    });
+    return;
+  }
   each_row(in, out, [&](auto from, auto to) {
     using T = std::remove_pointer_t<decltype(to)>;
     for (int x = 0; x < in.width; ++x, from += 3, to += 3) {
@@ -158,6 +141,13 @@ void saturation(const ImageView& in, double factor, Image& out) {
 void hue(const ImageView& in, double factor, Image& out) {
   require_grey_or_rgb(in, "hue");
   if (in.channels == 1) return copy_if_needed(in, out);
+  if (in.type == PixelType::u8) {
+    const int shift = static_cast<int>(factor * 255.0) & 255;
+    each_run(in, out, [shift](const uint8_t* from, uint8_t* to, size_t pixels) {
+      kernels::turn_hue(from, pixels, shift, to);
+    });
+    return;
+  }
   each_row(in, out, [&](auto from, auto to) {
     for (int x = 0; x < in.width; ++x) turn_hue(from + 3 * x, factor, to + 3 * x);
   });
@@ -166,6 +156,12 @@ void hue(const ImageView& in, double factor, Image& out) {
 void grayscale(const ImageView& in, Image& out) {
   require_grey_or_rgb(in, "grayscale");
   if (in.channels == 1) return copy_if_needed(in, out);
+  if (in.type == PixelType::u8) {
+    each_run(in, out, [](const uint8_t* from, uint8_t* to, size_t pixels) {
+      kernels::grey(from, pixels, to);
+    });
+    return;
+  }
   each_row(in, out, [&](auto from, auto to) {
     for (int x = 0; x < in.width; ++x) std::fill_n(to + 3 * x, 3, grey(from + 3 * x));
   });

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "vistas/vision/views/blend.h"
+#include "vistas/vision/views/kernels.h"
 
 namespace vistas::vision {
 namespace {
@@ -63,33 +64,85 @@ void box_line(const ExtendedBox& box, const T* in, T* out, int n, int stride) {
   }
 }
 
+// Any pixel type, line by line.
+template <class T>
+void blur_lines(const ImageView& in, const ExtendedBox& box, Image& between, Image& out) {
+  const int across = in.width * in.channels;
+  for (int y = 0; y < in.height; ++y) std::copy_n(in.row<T>(y), across, out.row<T>(y));
+  Image* from = &out;
+  Image* to = &between;
+  for (int pass = 0; pass < 6; ++pass, std::swap(from, to)) {
+    for (int y = 0; pass < 3 && y < in.height; ++y) {
+      for (int c = 0; c < in.channels; ++c) {
+        box_line(box, from->row<T>(y) + c, to->row<T>(y) + c, in.width, in.channels);
+      }
+    }
+    for (int x = 0; pass >= 3 && x < across; ++x) {
+      box_line(box, from->row<T>(0) + x, to->row<T>(0) + x, in.height, across);
+    }
+  }
+}
+
+// The kernels add up 16-bit sums.
+constexpr int kMaxKernelRadius = 127;
+
+// Repeats the first and last pixel `pixels` times on both sides of a row of n bytes.
+void extend_row(uint8_t* row, size_t n, size_t channels, size_t pixels) {
+  for (size_t i = 1; i <= pixels; ++i) {
+    std::memcpy(row - i * channels, row, channels);
+    std::memcpy(row + n + (i - 1) * channels, row + n - channels, channels);
+  }
+}
+
+// Three passes along every row; the lines of the kernel are the row shifted by whole pixels.
+void blur_across(const ImageView& in, const ExtendedBox& box, BlurScratch& scratch, Image& out) {
+  const size_t n = out.row_bytes(), channels = static_cast<size_t>(in.channels);
+  const size_t reach = static_cast<size_t>(box.radius) + 1, margin = reach * channels;
+  scratch.padded[0].resize(n + 2 * margin);
+  scratch.padded[1].resize(n + 2 * margin);
+  uint8_t* rows[2] = {scratch.padded[0].data() + margin, scratch.padded[1].data() + margin};
+  const auto pass = [&](uint8_t* from, uint8_t* to) {
+    extend_row(from, n, channels, reach);
+    scratch.lines.clear();
+    for (size_t k = 0; k <= 2 * reach; ++k) scratch.lines.push_back(from - margin + k * channels);
+    kernels::box_line(scratch.lines.data(), box.radius, box.inner, box.outer, n, to);
+  };
+  for (int y = 0; y < in.height; ++y) {
+    std::memcpy(rows[0], in.row<uint8_t>(y), n);
+    pass(rows[0], rows[1]);
+    pass(rows[1], rows[0]);
+    pass(rows[0], out.row<uint8_t>(y));
+  }
+}
+
+// One pass down.
+void blur_down(const ExtendedBox& box, BlurScratch& scratch, const Image& in, Image& out) {
+  for (int y = 0; y < in.height(); ++y) {
+    scratch.lines.clear();
+    for (int k = y - box.radius - 1; k <= y + box.radius + 1; ++k) {
+      scratch.lines.push_back(in.row<uint8_t>(std::clamp(k, 0, in.height() - 1)));
+    }
+    kernels::box_line(scratch.lines.data(), box.radius, box.inner, box.outer, in.row_bytes(),
+                      out.row<uint8_t>(y));
+  }
+}
+
 }  // namespace
 
 void gaussian_blur(const ImageView& in, double sigma, BlurScratch& scratch, Image& out) {
+  require_pixels(in, "gaussian blur");
   const ExtendedBox box = box_of(sigma);
   out.reset(in.height, in.width, in.channels, in.type);
   scratch.between.reset(in.height, in.width, in.channels, in.type);
-  with_pixel_type(in.type, [&](auto p) {
-    using T = decltype(p);
-    for (int y = 0; y < in.height; ++y)
-      std::copy_n(in.row<T>(y), in.width * in.channels, out.row<T>(y));
-    Image* from = &out;
-    Image* to = &scratch.between;
-    for (int pass = 0; pass < 6; ++pass, std::swap(from, to)) {
-      if (pass < 3) {
-        for (int y = 0; y < in.height; ++y) {
-          for (int c = 0; c < in.channels; ++c) {
-            box_line(box, from->row<T>(y) + c, to->row<T>(y) + c, in.width, in.channels);
-          }
-        }
-      } else {
-        const int across = in.width * in.channels;
-        for (int x = 0; x < across; ++x) {
-          box_line(box, from->row<T>(0) + x, to->row<T>(0) + x, in.height, across);
-        }
-      }
-    }
-  });
+  if (in.type == PixelType::u8 && box.radius <= kMaxKernelRadius) {
+    blur_across(in, box, scratch, out);
+    blur_down(box, scratch, out, scratch.between);
+    blur_down(box, scratch, scratch.between, out);
+    blur_down(box, scratch, out, scratch.between);
+    std::swap(out, scratch.between);
+    return;
+  }
+  with_pixel_type(in.type, [&](auto p) { blur_lines<decltype(p)>(in, box, scratch.between, out); });
 }
 
 namespace {

@@ -1,6 +1,7 @@
 // Blur and sharpening. `in` must not be a view of `out`.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "vistas/vision/views/pixels.h"
@@ -11,6 +12,8 @@ namespace vistas::vision {
 struct BlurScratch {
   std::vector<double> taps{};
   std::vector<float> rows{};
+  std::array<std::vector<uint8_t>, 2> padded{};
+  std::vector<const uint8_t*> lines{};
   Image between{};
 };
 

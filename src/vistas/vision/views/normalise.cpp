@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "vistas/base/error.h"
+#include "vistas/vision/views/kernels.h"
 
 namespace vistas::vision {
 namespace {
@@ -34,15 +35,28 @@ Normaliser::Normaliser(const std::vector<double>& mean, const std::vector<double
     scale_.push_back(static_cast<float>(1.0 / (white_of(type) * stds[c])));
     shift_.push_back(static_cast<float>(-means[c] / stds[c]));
   }
+  const size_t period = means.size() * kernels::kNormalisePeriod;
+  for (size_t i = means.size(); i < period; ++i) {
+    scale_.push_back(scale_[i - means.size()]);
+    shift_.push_back(shift_[i - means.size()]);
+  }
 }
 
 void Normaliser::apply(const ImageView& in, float* out) const {
+  if (in.type == PixelType::u8) {
+    const size_t n = static_cast<size_t>(in.width * in.channels);
+    for (int y = 0; y < in.height; ++y) {
+      kernels::normalise(in.row<uint8_t>(y), n, scale_.data(), shift_.data(), scale_.size(),
+                         out + static_cast<size_t>(y) * n);
+    }
+    return;
+  }
   with_pixel_type(in.type, [&](auto p) {
     using T = decltype(p);
     for (int y = 0; y < in.height; ++y) {
       const T* from = in.row<T>(y);
       for (int x = 0; x < in.width; ++x) {
-        for (size_t c = 0; c < scale_.size(); ++c) {
+        for (size_t c = 0; c < static_cast<size_t>(in.channels); ++c) {
           *out++ = static_cast<float>(*from++) * scale_[c] + shift_[c];
         }
       }

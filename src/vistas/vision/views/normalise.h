@@ -18,7 +18,7 @@ class Normaliser {
   void apply(const ImageView& in, float* out) const;
 
  private:
-  std::vector<float> scale_, shift_;  // one for each channel
+  std::vector<float> scale_, shift_;  // one for each channel, repeated for the kernel
 };
 
 }  // namespace vistas::vision

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "vistas/vision/views/geometry.h"
+#include "vistas/vision/views/kernels.h"
 
 namespace vistas::vision {
 namespace {
@@ -41,7 +42,11 @@ void make_taps(const Axis& axis, Interpolation interpolation, bool mirror,
   const auto end_of = [&](double centre) {
     return std::min(static_cast<int>(centre + support + 0.5), axis.in);
   };
-  taps.count = std::min(static_cast<int>(std::ceil(support)) * 2 + 1, axis.in);
+  taps.count = 0;
+  for (int i = 0; i < axis.count; ++i) {
+    const double centre = (axis.begin + i + 0.5) * scale;
+    taps.count = std::max(taps.count, end_of(centre) - first_of(centre));
+  }
   const size_t count = static_cast<size_t>(taps.count);
   const size_t outputs = static_cast<size_t>(axis.count);
   taps.first.resize(outputs);
@@ -169,11 +174,29 @@ ImageView read_rows(const ImageView& in, Taps& taps) {
   return in.crop({top, 0, bottom - top, in.width});
 }
 
-void run_across(const ImageView& in, const Taps& taps, int width, Image& out) {
+void run_across(const ImageView& in, ResizeScratch& scratch, int width, Image& out) {
+  const Taps& taps = scratch.across;
+  if (in.type == PixelType::u8 && in.channels == 3) {
+    out.reset(in.height, width, in.channels, in.type);
+    const kernels::AcrossTaps across{taps.first.data(), taps.fixed.data(), taps.count, width};
+    kernels::resize_across_rgb(in.row<uint8_t>(0), in.row_bytes, in.width, in.height, across,
+                               scratch.last_rows, out.row<uint8_t>(0), out.row_bytes());
+    return;
+  }
   with_pixel_type(in.type, [&](auto p) { resize_rows<decltype(p)>(in, taps, width, out); });
 }
 
 void run_down(const ImageView& in, const Taps& taps, int height, Image& out) {
+  if (in.type == PixelType::u8) {
+    out.reset(height, in.width, in.channels, in.type);
+    for (int y = 0; y < height; ++y) {
+      const size_t slot = static_cast<size_t>(y);
+      kernels::resize_down(in.row<uint8_t>(taps.first[slot]), in.row_bytes,
+                           taps.fixed.data() + slot * static_cast<size_t>(taps.count), taps.count,
+                           out.row_bytes(), out.row<uint8_t>(y));
+    }
+    return;
+  }
   with_pixel_type(in.type, [&](auto p) { resize_columns<decltype(p)>(in, taps, height, out); });
 }
 
@@ -212,12 +235,12 @@ void resized_crop(const ImageView& image, const Box& crop, int height, int width
   }
   if (horizontal && vertical && options.vertical_first) {
     run_down(in, scratch.down, window.height, scratch.between);
-    run_across(scratch.between.view(), scratch.across, window.width, out);
+    run_across(scratch.between.view(), scratch, window.width, out);
   } else if (horizontal && vertical) {
-    run_across(in, scratch.across, window.width, scratch.between);
+    run_across(in, scratch, window.width, scratch.between);
     run_down(scratch.between.view(), scratch.down, window.height, out);
   } else if (horizontal) {
-    run_across(in, scratch.across, window.width, out);
+    run_across(in, scratch, window.width, out);
   } else if (vertical) {
     run_down(in, scratch.down, window.height, out);
   } else {

@@ -28,6 +28,7 @@ struct ResizeOptions {
 struct ResizeScratch {
   Taps across{}, down{};
   std::vector<double> weights{};
+  std::vector<uint8_t> last_rows{};
   Image between{}, unmirrored{};
 };
 

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "vistas/vision/views/kernels.h"
+
 namespace vistas::vision {
 namespace {
 
@@ -73,6 +75,14 @@ void stretch_channel(const ImageView& in, int channel, Image& out) {
 }  // namespace
 
 void solarize(const ImageView& in, double threshold, Image& out) {
+  if (in.type == PixelType::u8) {
+    out.reset(in.height, in.width, in.channels, in.type);
+    for (int y = 0; y < in.height; ++y) {
+      kernels::solarize(in.row<uint8_t>(y), out.row_bytes(), static_cast<int>(std::ceil(threshold)),
+                        out.row<uint8_t>(y));
+    }
+    return;
+  }
   each_value(in, out, [threshold](auto value, int) {
     return static_cast<double>(value) < threshold ? value : inverted(value);
   });
