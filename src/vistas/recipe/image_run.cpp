@@ -9,6 +9,7 @@
 
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
+#include "vistas/base/random.h"
 #include "vistas/measure/knn.h"
 #include "vistas/measure/labels.h"
 #include "vistas/measure/splits.h"
@@ -120,20 +121,35 @@ score_every = {}
                     "the settings for this data");
 }
 
-learn::TrainParts training_parts(const Config& config,
-                                 std::shared_ptr<const vision::ImageSource> source) {
-  learn::TrainParts parts;
+void settle(Config& config, const vision::ImageSource& source) {
+  if (config.encoder.channels == 0) {
+    vision::Image storage;
+    const vision::SampleReader reader(
+        std::shared_ptr<const vision::ImageSource>(&source, [](const auto*) {}),
+        config.data.source.on_bad_image);
+    config.encoder.channels = reader.read(0, {}, storage).view.channels;
+  }
+  if (config.encoder.image_size == 0) {
+    config.encoder.image_size = config.views().views.front().height;
+  }
+}
+
+ImageTraining image_training(const Config& config,
+                             std::shared_ptr<const vision::ImageSource> source) {
+  ImageTraining training;
+  learn::TrainParts& parts = training.parts;
   const auto seed = static_cast<uint64_t>(config.train.seed);
   const auto encoder = vision::make_encoder(config.encoder, seed);
+  training.batches = std::make_shared<vision::ImageBatches>(
+      source, config.views(), config.data.source.on_bad_image, seed);
   parts.method = config.method->build(encoder, mix(seed, 1));
-  parts.data = std::make_shared<vision::ImageBatches>(source, config.views(),
-                                                      config.data.source.on_bad_image, seed);
+  parts.data = training.batches;
   parts.train = config.train;
   parts.optimizer = config.optimizer;
   parts.schedule = config.schedule;
   parts.encoder_json = vision::bundle_json(config.encoder, preprocess_of(config));
   if (config.train.score_every > 0) parts.score = online_score(config, encoder, source);
-  return parts;
+  return training;
 }
 
 void write_run_files(const RunFolder& run, const Config& config,

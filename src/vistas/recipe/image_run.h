@@ -5,6 +5,7 @@
 
 #include "vistas/base/run_folder.h"
 #include "vistas/recipe/config.h"
+#include "vistas/vision/tasks/image_batches.h"
 
 namespace vistas::recipe {
 
@@ -15,11 +16,19 @@ std::shared_ptr<const vision::ImageSource> open_training_data(const Config& conf
 // number of the pictures. A tree for Config, with few leaves.
 Value suitable_settings(const vision::ImageSource& source);
 
+// Settings that were left to the data: channels and size of the encoder's pictures.
+void settle(Config& config, const vision::ImageSource& source);
+
+struct ImageTraining {
+  learn::TrainParts parts;
+  std::shared_ptr<const vision::ImageBatches> batches;  // parts.data, which knows the bad pictures
+};
+
 // The method with its encoder (weights are a function of train.seed), the batches, the optimiser;
-// with labels also the online kNN score, on a fifth of the labelled training pictures against the
+// with labels also the online kNN score, on a fifth of some labelled training pictures against the
 // others.
-learn::TrainParts training_parts(const Config& config,
-                                 std::shared_ptr<const vision::ImageSource> source);
+ImageTraining image_training(const Config& config,
+                             std::shared_ptr<const vision::ImageSource> source);
 
 // config.toml, env.json (with a fingerprint of the data) and views.toml.
 void write_run_files(const RunFolder& run, const Config& config, const vision::ImageSource& source);

@@ -1,0 +1,150 @@
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+#include <malloc.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+
+#include "vistas/app/command.h"
+#include "vistas/base/error.h"
+#include "vistas/base/files.h"
+#include "vistas/base/options.h"
+
+namespace vistas::app {
+namespace {
+
+std::atomic<bool> stop{false};
+std::atomic<int> stop_signal{0};
+
+void on_signal(int number) {
+  if (stop.exchange(true)) std::_Exit(128 + number);
+  stop_signal = number;
+}
+
+void install_signals() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+// Freed activations of one step serve the next one: handing them back to the system between steps
+// costs a page fault for every 4 KiB.
+void keep_freed_memory() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, -1);
+}
+
+int terminal_width() {
+  winsize size{};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20) return size.ws_col;
+  return 100;
+}
+
+std::string footer(const Command& command) {
+  std::string text = "Examples:\n";
+  for (const std::string& example : command.examples) text += "  " + example + "\n";
+  return text;
+}
+
+int report(const std::string& message, int code) {
+  fmt::print(stderr, "vistas: {}\n", message);
+  return code;
+}
+
+int usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  std::string message = error.what();
+  if (argc > 1 && app.get_subcommands().empty() && argv[1][0] != '-') {
+    std::vector<std::string> names;
+    for (const Command& c : commands()) names.push_back(c.name);
+    message = fmt::format("unknown command '{}'. {}", argv[1], did_you_mean(argv[1], names));
+  }
+  std::string help = "vistas --help";
+  if (!app.get_subcommands().empty()) {
+    help = "vistas " + app.get_subcommands().front()->get_name() + " --help";
+  }
+  return report(fmt::format("{}\nSee `{}`", message, help), static_cast<int>(ErrorKind::usage));
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"vistas learns encoders from data without labels by comparing views of it, measures\n"
+               "them, searches with them and hands them on.", "vistas"};
+  app.set_version_flag("--version", "vistas " VISTAS_VERSION);
+  app.require_subcommand(1);
+  app.footer("`vistas COMMAND --help` tells the options of a command.\n"
+             "Exit codes: 0 done, 2 usage or configuration, 3 data, 4 numeric, 5 resource, "
+             "128+n signal.");
+  Context context;
+  context.terminal = isatty(STDERR_FILENO) != 0;
+  context.color = isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+  context.width = terminal_width();
+  int code = 0;
+  for (const Command& command : commands()) {
+    CLI::App* sub = app.add_subcommand(command.name, command.sentence);
+    const auto run_command = command.setup(*sub);
+    sub->add_option("--json", context.json_path, "write the result as JSON to FILE, or - for "
+                    "standard output")->type_name("FILE")->group("Output");
+    sub->footer(footer(command));
+    sub->callback([&, run_command] { code = run_command(context); });
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& e) {
+    return app.exit(e);
+  } catch (const CLI::CallForAllHelp& e) {
+    return app.exit(e);
+  } catch (const CLI::CallForVersion& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    return usage_error(app, e, argc, argv);
+  }
+  return code;
+}
+
+}  // namespace
+
+void Context::print(const std::string& text) const {
+  if (!quiet()) std::cout << text << std::flush;
+}
+
+void Context::write_json(const nlohmann::json& result) const {
+  if (json_path.empty()) return;
+  const std::string text = result.dump(2) + "\n";
+  if (json_path == "-") {
+    std::cout << text << std::flush;
+  } else {
+    write_file_atomic(json_path, text);
+  }
+}
+
+const std::atomic<bool>& stop_flag() { return stop; }
+int signal_exit_code() { return stop_signal == 0 ? 0 : 128 + stop_signal; }
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> all = {train_command()};
+  return all;
+}
+
+}  // namespace vistas::app
+
+int main(int argc, char** argv) {
+  using vistas::app::report;
+  vistas::app::keep_freed_memory();
+  vistas::app::install_signals();
+  try {
+    return vistas::app::run(argc, argv);
+  } catch (const vistas::Error& error) {
+    return report(error.what(), error.exit_code());
+  } catch (const c10::Error& error) {
+    return report(error.what_without_backtrace(), 5);
+  } catch (const std::bad_alloc&) {
+    return report("out of memory. Use a smaller train.batch or views.size", 5);
+  } catch (const std::exception& error) {
+    return report(error.what(), 5);
+  }
+}

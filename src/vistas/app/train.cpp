@@ -1,0 +1,316 @@
+// vistas train: from data to a run folder.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <fstream>
+#include <numeric>
+
+#include "vistas/app/command.h"
+#include "vistas/app/train_display.h"
+#include "vistas/base/error.h"
+#include "vistas/base/files.h"
+#include "vistas/look/table.h"
+#include "vistas/look/text.h"
+#include "vistas/recipe/config.h"
+#include "vistas/recipe/image_run.h"
+
+namespace fs = std::filesystem;
+
+namespace vistas::app {
+namespace {
+
+struct TrainArguments {
+  std::string input, data, out, resume, method;
+  std::vector<std::string> sets;
+  std::string max_time;
+  bool dry_run = false;
+};
+
+Value overrides(const TrainArguments& a) {
+  Value values{.data = ValueTable{}};
+  for (const std::string& set : a.sets) merge_into(values, parse_assignment(set));
+  const auto text = [&](const std::string& key, const std::string& value) {
+    Value leaf = parse_assignment(key + "=\"\"");
+    auto& table = std::get<ValueTable>(std::get<ValueTable>(leaf.data).begin()->second.data);
+    table.begin()->second.data = value;
+    merge_into(values, leaf);
+  };
+  if (!a.data.empty()) text("data.path", a.data);
+  if (!a.method.empty()) text("method.name", a.method);
+  return values;
+}
+
+// The configuration of a new run: defaults by the size of the data or a recipe, then --set.
+recipe::Config new_config(const TrainArguments& a) {
+  if (a.input.empty() && a.data.empty()) {
+    throw Error(ErrorKind::usage, {.what = "nothing to train on",
+                                   .fix = "Give a folder of pictures or a recipe: `vistas train "
+                                          "photos/`"});
+  }
+  Value values{.data = ValueTable{}};
+  const Value over = overrides(a);
+  if (a.input.ends_with(".toml")) {
+    values = read_toml(a.input);
+  } else {
+    const std::string data = a.data.empty() ? a.input : a.data;
+    Value path = parse_assignment("data.path=x");
+    std::get<ValueTable>(std::get<ValueTable>(path.data)["data"].data)["path"].data = data;
+    Value with_data = path;
+    merge_into(with_data, over);
+    const recipe::Config peek(with_data);
+    values = recipe::suitable_settings(*recipe::open_training_data(peek));
+    merge_into(values, path);
+  }
+  merge_into(values, over);
+  return recipe::Config(values);
+}
+
+std::string default_out(const TrainArguments& a) {
+  const fs::path source = fs::path(a.input.empty() ? a.data : a.input);
+  const fs::path name = source.has_stem() ? source.stem() : source.parent_path().filename();
+  return (fs::path("runs") / name).string();
+}
+
+// "90s", "6m", "1.5h" or plain seconds.
+double parse_duration(const std::string& text) {
+  size_t used = 0;
+  double value = -1;
+  try {
+    value = std::stod(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  const std::string unit = text.substr(used);
+  const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
+  if (used == 0 || factor == 0 || !(value > 0)) {
+    throw Error(ErrorKind::usage, {.what = "--max-time", .got = text, .expected = "for example 90s, "
+                                   "6m or 1.5h"});
+  }
+  return value * factor;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+constexpr int64_t kTimedSteps = 3;
+
+int dry_run(const Context& context, recipe::Config& config) {
+  const auto source = recipe::open_training_data(config);
+  recipe::settle(config, *source);
+  learn::Trainer trainer(recipe::image_training(config, source).parts);
+  const double step = median(trainer.time_steps(kTimedSteps));
+  const auto per_epoch = trainer.steps_per_epoch();
+  const auto total = trainer.total_steps();
+  const int64_t state = trainer.parameter_bytes() + trainer.optimizer_bytes();
+  const int64_t kept =
+      2 + (config.train.keep_every > 0 ? total / per_epoch / config.train.keep_every : 0);
+  const nlohmann::json result = {
+      {"samples", source->size()},
+      {"parameters", trainer.parameters()},
+      {"peak_memory_bytes", recipe::peak_memory_bytes()},
+      {"seconds_per_step", step},
+      {"seconds_per_epoch", step * static_cast<double>(per_epoch)},
+      {"seconds", step * static_cast<double>(total)},
+      {"steps", total},
+      {"disk_bytes", state * kept},
+      {"negatives_per_anchor", trainer.negatives_per_anchor()}};
+  const double epoch_seconds = step * static_cast<double>(per_epoch);
+  look::Table table({"dry run", ""});
+  table.add({"pictures", fmt::format("{}", source->size())});
+  table.add({"parameters", fmt::format("{}", trainer.parameters())});
+  table.add({"peak memory", look::format_bytes(static_cast<double>(recipe::peak_memory_bytes()))});
+  table.add({"time", fmt::format("{} an epoch, {} in all ({} steps of {:.0f} ms)",
+                                 look::format_duration(epoch_seconds),
+                                 look::format_duration(step * static_cast<double>(total)), total,
+                                 1000 * step)});
+  table.add({"disk", fmt::format("{} for {} checkpoints", look::format_bytes(static_cast<double>(state * kept)), kept)});
+  table.add({"negatives", fmt::format("{} an anchor", trainer.negatives_per_anchor())});
+  context.print(table.str(context.color, context.width) + "Nothing was trained.\n");
+  context.write_json(result);
+  return 0;
+}
+
+// Fixes the number of steps so that the run ends in time: once, from the first timed steps.
+void limit_time(recipe::Config& config, double seconds,
+                const std::shared_ptr<const vision::ImageSource>& source) {
+  learn::Trainer trainer(recipe::image_training(config, source).parts);
+  const auto start = std::chrono::steady_clock::now();
+  const double step = median(trainer.time_steps(kTimedSteps));
+  const double spent =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  // Some of the time goes into reports, checkpoints and scores.
+  constexpr double kShareOfSteps = 0.95;
+  const auto fit = static_cast<int64_t>((seconds - spent) * kShareOfSteps / step);
+  config.train.steps = std::clamp<int64_t>(fit, 1, trainer.total_steps());
+}
+
+std::string text_of(const recipe::Config& config, const std::string& name) {
+  recipe::Config copy = config;
+  const Fields fields = copy.fields();
+  for (const Field& field : fields.all()) {
+    if (field.name == name) return std::get<std::string>(field.get().data);
+  }
+  return "";
+}
+
+void print_settings(const Context& context, const recipe::Config& config,
+                    const learn::Trainer& trainer, const vision::ImageSource& source,
+                    const fs::path& out) {
+  look::Table table({"run", out.string()});
+  table.add({"data", fmt::format("{} ({} pictures)", config.data.path, source.size())});
+  table.add({"views", fmt::format("{}, {} a picture, {} px", config.view_options.recipe,
+                                  config.views().view_count(), config.views().views.front().height)});
+  table.add({"encoder", fmt::format("{} ({} parameters with heads)", config.encoder.name,
+                                    trainer.parameters())});
+  table.add({"method", fmt::format("{}, {} negatives an anchor", config.method_name,
+                                   trainer.negatives_per_anchor())});
+  table.add({"steps", fmt::format("{} of {} pictures ({:.1f} epochs)", trainer.total_steps(),
+                                  config.train.batch,
+                                  static_cast<double>(trainer.total_steps()) /
+                                      static_cast<double>(trainer.steps_per_epoch()))});
+  table.add({"optimiser", fmt::format("{}, learning rate {:.4g} ({} scaling of {:.4g})",
+                                      text_of(config, "optimizer.name"),
+                                      trainer.peak_learning_rate(),
+                                      text_of(config, "schedule.lr_scaling"), config.schedule.lr)});
+  table.add({"device", fmt::format("{} {}", trainer.device().str(), trainer.precision())});
+  context.print(table.str(context.color, context.width) + "\n");
+}
+
+int finish(const Context& context, const RunFolder& run, const learn::TrainResult& result,
+           const vision::BadImages& bad) {
+  if (bad.count > 0) context.print(bad.summary() + "\n");
+  const std::string path = run.path().string();
+  if (result.stopped) {
+    context.print(fmt::format("stopped at step {}; go on with\n  vistas train --resume {}\n",
+                              result.step, path));
+  } else {
+    context.print(fmt::format(
+        "done: {} steps in {}, {:.0f} images/s, {:.1f} % waiting for data\n"
+        "look at it with\n  vistas info {}\n  vistas eval {} --data LABELLED\n",
+        result.step, look::format_duration(result.seconds), result.samples_per_second,
+        100 * result.waiting, path, path));
+  }
+  context.write_json({{"run", path},
+                      {"step", result.step},
+                      {"stopped", result.stopped},
+                      {"seconds", result.seconds},
+                      {"images_per_s", result.samples_per_second},
+                      {"waiting", result.waiting},
+                      {"loss", result.loss},
+                      {"best_online_knn", result.best_score},
+                      {"bad_images", bad.count}});
+  return result.stopped ? signal_exit_code() : 0;
+}
+
+int run_training(const Context& context, const RunFolder& run, learn::Trainer& trainer,
+                 const recipe::ImageTraining& training) {
+  learn::TrainResult result;
+  {
+    TrainDisplay display(context);
+    result = trainer.run(&run, display, stop_flag());
+  }
+  return finish(context, run, result, training.batches->bad_images());
+}
+
+int resume(const Context& context, const TrainArguments& a) {
+  const RunFolder run = RunFolder::open(a.resume);
+  const Value stored = read_toml(run.config());
+  const recipe::Config config(stored);
+  Value wanted = stored;
+  if (!a.input.empty()) {
+    wanted = read_toml(a.input);
+    merge_into(wanted, parse_assignment("train.steps=" + std::to_string(config.train.steps)));
+  }
+  merge_into(wanted, overrides(a));
+  const auto changed = recipe::differences(config, recipe::Config(wanted));
+  if (!changed.empty()) {
+    throw Error(ErrorKind::usage,
+                {.what = fmt::format("{}: a run goes on with the configuration it began with; "
+                                     "these differ:\n  {}\n",
+                                     a.resume, fmt::join(changed, "\n  ")),
+                 .fix = "Leave them out, or start a new run with another --out"});
+  }
+  const auto source = recipe::open_training_data(config);
+  recipe::check_same_data(run, *source);
+  recipe::ImageTraining training = recipe::image_training(config, source);
+  learn::Trainer trainer(std::move(training.parts));
+  if (run.has_checkpoint()) {
+    trainer.resume(run);
+  } else {
+    run.cut_metrics(0);
+  }
+  run.log(fmt::format("resumed at step {}", trainer.step()));
+  context.print(fmt::format("{}: going on at step {} of {}\n", a.resume, trainer.step(),
+                            trainer.total_steps()));
+  return run_training(context, run, trainer, training);
+}
+
+int train(const Context& context, const TrainArguments& a) {
+  if (!a.resume.empty()) return resume(context, a);
+  recipe::Config config = new_config(a);
+  if (a.dry_run) return dry_run(context, config);
+  const fs::path out = a.out.empty() ? default_out(a) : a.out;
+  const auto source = recipe::open_training_data(config);
+  recipe::settle(config, *source);
+  const RunFolder run = RunFolder::create(out);
+  if (!a.max_time.empty()) limit_time(config, parse_duration(a.max_time), source);
+  recipe::ImageTraining training = recipe::image_training(config, source);
+  learn::Trainer trainer(std::move(training.parts));
+  config.train.steps = trainer.total_steps();
+  recipe::write_run_files(run, config, *source);
+  print_settings(context, config, trainer, *source, out);
+  return run_training(context, run, trainer, training);
+}
+
+// The settings of a recipe by group with default and range.
+std::string settings_help() {
+  recipe::Config defaults(Value{.data = ValueTable{}});
+  std::string text = "Settings (in a recipe, or --set KEY=VALUE):\n", group;
+  const Fields fields = defaults.fields();
+  for (const Field& field : fields.all()) {
+    const std::string head = field.name.substr(0, field.name.find('.'));
+    if (head != group) text += fmt::format(" {}\n", head);
+    group = head;
+    text += fmt::format("  {:<32} {}{} [{}]\n", field.name, field.help,
+                        field.range.empty() ? "" : fmt::format(" ({})", field.range),
+                        vistas::to_toml(field.get()));
+  }
+  return text;
+}
+
+}  // namespace
+
+Command train_command() {
+  return {
+      "train",
+      "Learns an encoder from pictures without labels and leaves it in a run folder.",
+      {"vistas train photos/ --out runs/a --max-time 10s", "vistas train --resume runs/a",
+       "vistas train recipes/vision/simclr-cifar10.toml --set method.temperature=0.2 --dry-run"},
+      [](CLI::App& app) -> std::function<int(const Context&)> {
+        const auto a = std::make_shared<TrainArguments>();
+        app.add_option("input", a->input, "a recipe (.toml), or the data: settings that suit its "
+                       "size are chosen")->type_name("DATA|RECIPE");
+        app.add_option("--data", a->data, "the data, instead of the recipe's")->group("Data");
+        app.add_option("--method", a->method, "short for --set method.name=NAME [simclr]")
+            ->group("Settings");
+        app.add_option("--set", a->sets, "one setting, KEY=VALUE; may be given many times")
+            ->type_name("KEY=VALUE")->group("Settings")->allow_extra_args(false);
+        app.add_option("--out", a->out, "the run folder to make [runs/NAME]")->group("Output");
+        app.add_option("--resume", a->resume, "go on with this run from its last checkpoint")
+            ->type_name("RUN")->group("Running");
+        app.add_option("--max-time", a->max_time, "end in time, for example 90s, 6m or 1.5h: fixes "
+                       "the number of steps once, from the first timed steps")->group("Running");
+        app.add_flag("--dry-run", a->dry_run, "print parameters, memory, time, disk and negatives "
+                     "an anchor, and train nothing")->group("Running");
+        app.add_flag_callback("--settings", [] {
+             fmt::print("{}", settings_help());
+             throw CLI::Success();
+           }, "list every setting with default and range, and stop")->group("Settings");
+        return [a](const Context& context) { return train(context, *a); };
+      }};
+}
+
+}  // namespace vistas::app
