@@ -148,7 +148,7 @@ std::unique_ptr<ImageSource> open_folder(const fs::path& path, const SourceOptio
     if (names.empty()) continue;
     labels.push_back(std::lower_bound(names.begin(), names.end(), f.top()) - names.begin());
   }
-  return std::make_unique<FileSource>(path, root, std::move(files), std::move(labels), names,
+  return std::make_unique<FileSource>(root, root, std::move(files), std::move(labels), names,
                                       options);
 }
 
