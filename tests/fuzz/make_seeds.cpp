@@ -2,8 +2,12 @@
 #include <cstdio>
 #include <map>
 
+#include "support/container_files.h"
+#include "support/picture_files.h"
 #include "support/pictures.h"
+#include "vistas/base/tensor_file.h"
 #include "vistas/vision/sources/encode.h"
+#include "vistas/vision/sources/pack.h"
 
 using namespace vistas;
 using namespace vistas::vision;
@@ -35,12 +39,68 @@ void add_pictures(Seeds& seeds) {
                        "PF 1 1 1.0 abcdefghijkl"};
 }
 
+void add_more_pictures(Seeds& seeds) {
+  const Image grey = test_picture(17, 19, 1), colour = test_picture(17, 19, 3);
+  const Image alpha = test_picture(9, 11, 4), deep(5, 6, 3, PixelType::u16);
+  seeds["fuzz_webp"] = {webp_file(colour), webp_file(alpha)};
+  seeds["fuzz_png"].push_back(encode_png(deep.view()));
+  seeds["fuzz_png"].push_back(png_file({.width = 3,
+                                        .bits = 2,
+                                        .colour = PNG_COLOR_TYPE_PALETTE,
+                                        .interlaced = true,
+                                        .palette = {{1, 2, 3}, {4, 5, 6}},
+                                        .palette_alpha = {1}},
+                                       {"\x18"}));
+  seeds["fuzz_tiff"] = {tiff_file(grey, {}), tiff_file(colour, {.separate = true}),
+                        tiff_file(colour, {.tiled = true, .compression = COMPRESSION_LZW}),
+                        tiff_file(deep, {.compression = COMPRESSION_PACKBITS}),
+                        tiff_file(alpha, {.photometric = PHOTOMETRIC_SEPARATED})};
+  const std::string pixels(64, '\1');
+  seeds["fuzz_bmp"] = {bmp_file(3, 3, 24, 0, "", pixels), bmp_file(3, -3, 32, 3, pixels, pixels),
+                       bmp_file(9, 3, 1, 0, palette_of(1, ""), pixels),
+                       bmp_file(9, 3, 8, 1, palette_of(8, ""), "\3\1\0\0\0\3abc\0\0\1"),
+                       bmp_file(9, 3, 4, 2, palette_of(4, ""), pixels)};
+}
+
+void add_containers(Seeds& seeds) {
+  const std::string png = encode_png(test_picture(5, 6, 3).view());
+  const TempFolder folder;
+  folder.write("a/1.png", png);
+  folder.write("b/2.png", png);
+  const auto source = open_source(folder.path());
+  pack_source(*source, folder.path() / "raw.vpack");
+  pack_source(*source, folder.path() / "jpeg.vpack", {.quality = 80});
+  seeds["fuzz_pack"] = {read_file(folder.path() / "raw.vpack"),
+                        read_file(folder.path() / "jpeg.vpack")};
+  seeds["fuzz_tar"] = {tar_file({{"1.png", png},
+                                 {"1.cls", "3"},
+                                 {"././@LongLink", "long", 'L'},
+                                 {"pax", "17 path=a/b.c.png\n12 size=100\n", 'x'},
+                                 {"x", png}})};
+  seeds["fuzz_idx"] = {idx_file({3}, "abc"), idx_file({2, 2, 2}, "abcdefgh")};
+  seeds["fuzz_cifar"] = {std::string(3073, '\1'), std::string(2 * 3074, '\1')};
+}
+
+void add_base(Seeds& seeds) {
+  const TempFolder folder;
+  const std::string data(24, 'x');
+  write_tensor_file(folder.path() / "t", {{"a.weight", DType::f32, {2, 3}, bytes_of(data)}},
+                    {{"key", "value"}});
+  seeds["fuzz_tensor_file"] = {read_file(folder.path() / "t"),
+                               std::string("\2\0\0\0\0\0\0\0{}", 10)};
+  seeds["fuzz_toml"] = {"a = 1\nb = [1.5, 'x', true]\n[table.sub]\nc = \"\"\"text\"\"\"\n",
+                        "[[list]]\nx = 0x1F\n[[list]]\nd = 1979-05-27T07:32:00Z\n"};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
   Seeds seeds;
   add_pictures(seeds);
+  add_more_pictures(seeds);
+  add_containers(seeds);
+  add_base(seeds);
   for (const auto& [target, inputs] : seeds) {
     const std::filesystem::path folder = std::filesystem::path(argv[1]) / target;
     std::filesystem::create_directories(folder);

@@ -88,6 +88,7 @@ TEST(Folder, SplitsAreNeverClassesAndShareTheirLabels) {
   EXPECT_EQ(train->class_names(), classes);
   EXPECT_EQ(val->class_names(), classes);
   EXPECT_EQ(names_of(*train), (Names{"ant/2.png", "cat/1.png"}));
+  EXPECT_TRUE(fs::exists(fs::path(train->where()) / train->name(0)));
   EXPECT_EQ(labels_of(*val), (Labels{1, 2}));
   const std::string error = error_of([&] { open_source(folder.path(), {.split = "test"}); });
   EXPECT_NE(error.find("train, val"), error.npos) << error;
@@ -245,6 +246,7 @@ TEST_F(BadFiles, SkipTakesTheNextGoodOneOnAnyNumberOfThreads) {
       ASSERT_EQ(bad.first.size(), 10u);
       EXPECT_NE(bad.first[0].find("03.jpg"), std::string::npos) << bad.first[0];
       EXPECT_NE(bad.first[9].find("24.jpg"), std::string::npos) << bad.first[9];
+      EXPECT_EQ(bad.damaged, 0);
       EXPECT_NE(bad.summary().find("13 pictures could not be read"), std::string::npos);
     }
   }
@@ -257,6 +259,21 @@ TEST_F(BadFiles, FailNamesTheFile) {
   const std::string error = error_of([&] { reader.read(4, {}, storage); });
   EXPECT_NE(error.find("04.jpg"), error.npos) << error;
   EXPECT_EQ(reader.bad_images().count, 0);
+}
+
+TEST(BadFolder, DamagedJpegFilesAreUsedAndNamed) {
+  const TempFolder folder;
+  std::string file = jpeg_file(test_picture(64, 64, 3), {.restart_rows = 1});
+  folder.write("good.jpg", file);
+  for (size_t i = file.size() / 2; i < file.size() / 2 + 40; ++i) file[i] = 0x55;
+  folder.write("hurt.jpg", file);
+  const SampleReader reader(open_source(folder.path()), "fail");
+  Image storage;
+  for (const int64_t i : {0, 1, 1}) EXPECT_EQ(reader.read(i, {}, storage).index, i);
+  const BadImages bad = reader.bad_images();
+  EXPECT_EQ(bad.count, 0);
+  EXPECT_EQ(bad.damaged_names, Names{"hurt.jpg"});
+  EXPECT_NE(bad.summary().find("1 picture with damaged places"), std::string::npos);
 }
 
 TEST(BadFolder, NothingButBadFilesIsAnError) {

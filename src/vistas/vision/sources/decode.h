@@ -4,7 +4,7 @@
 // Pixels are those PIL gives: accurate inverse DCT, smooth chroma upsampling, no gamma, no colour
 // profiles. EXIF and TIFF orientation are not applied (torchvision's loader does not either).
 // CMYK becomes RGB as in PIL. Palettes are expanded, 1-, 2- and 4-bit samples become 8-bit ones,
-// 16-bit and float samples stay. A truncated file is an error, as in PIL.
+// 16-bit and float samples stay as they are. A truncated file is an error, as in PIL.
 #pragma once
 
 #include <cstddef>
@@ -54,6 +54,10 @@ void decode(Bytes bytes, const std::string& name, const DecodeOptions& options, 
 // yield exactly `needed` at a part of the cost, all others the whole picture.
 ImageView decode_crop(Bytes bytes, const std::string& name, const DecodeOptions& options,
                       const Box& needed, Image& out, Box& got);
+
+// How many damaged places libjpeg has met on this thread since the last call. Such files are
+// decoded nevertheless, as PIL does.
+int64_t take_decode_warnings();
 
 // How many channels `channels` of them become; as convert_channels() below.
 int channels_after(int channels, Channels wanted, const std::string& name);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <fstream>
 #include <set>
+#include <string_view>
+#include <tuple>
 
 #include "vistas/base/error.h"
 #include "vistas/vision/sources/source_kinds.h"
@@ -49,7 +51,7 @@ class FileSource : public EncodedSource {
 
 // What one folder holds, hidden files left out.
 struct Listing {
-  std::vector<std::string> folders, pictures;  // sorted by bytes
+  std::vector<std::string> folders, pictures;
 };
 
 Listing list(const fs::path& folder) {
@@ -64,25 +66,41 @@ Listing list(const fs::path& folder) {
       found.pictures.push_back(name);
     }
   });
-  std::sort(found.folders.begin(), found.folders.end());
-  std::sort(found.pictures.begin(), found.pictures.end());
   return found;
 }
 
-// All pictures below a folder, in the order of torchvision's ImageFolder: by folder path, then by
+// A picture below the root of a source.
+struct Found {
+  std::string folder, file;  // relative to the root; of the folder
+
+  std::string_view top() const {  // its class, if folders are classes
+    return std::string_view(folder).substr(0, folder.find('/'));
+  }
+  bool operator<(const Found& other) const {
+    return std::tuple(top(), std::string_view(folder), std::string_view(file)) <
+           std::tuple(other.top(), std::string_view(other.folder), std::string_view(other.file));
+  }
+};
+
+// All pictures below a folder, in the order of torchvision's ImageFolder: by class, folder and
 // file name. Links are followed, except back into a folder that the walk is inside of.
 class Walk {
  public:
-  std::vector<std::string> below(const fs::path& root, const std::string& prefix) {
-    found_.clear();
-    visit(root, prefix);
+  explicit Walk(const fs::path& root) {
+    visit(root, "");
     std::sort(found_.begin(), found_.end());
-    std::vector<std::string> files;
-    files.reserve(found_.size());
-    for (const auto& [folder, file] : found_) {
-      files.push_back(folder.empty() ? file : folder + "/" + file);
+  }
+
+  const std::vector<Found>& found() const { return found_; }
+
+  // The folders directly in the root that hold pictures; none if the root itself holds some.
+  std::set<std::string> classes() const {
+    std::set<std::string> names;
+    for (const Found& f : found_) {
+      if (f.folder.empty()) return {};
+      names.insert(std::string(f.top()));
     }
-    return files;
+    return names;
   }
 
  private:
@@ -91,8 +109,8 @@ class Walk {
     if (::stat(folder.c_str(), &info) != 0) return;
     const auto identity = std::pair(info.st_dev, info.st_ino);
     if (!inside_.insert(identity).second) return;
-    const Listing listing = list(folder);
-    for (const std::string& file : listing.pictures) found_.emplace_back(prefix, file);
+    Listing listing = list(folder);
+    for (std::string& file : listing.pictures) found_.push_back({prefix, std::move(file)});
     for (const std::string& name : listing.folders) {
       visit(folder / name, prefix.empty() ? name : prefix + "/" + name);
     }
@@ -100,7 +118,7 @@ class Walk {
   }
 
   std::set<std::pair<dev_t, ino_t>> inside_;
-  std::vector<std::pair<std::string, std::string>> found_;  // folder, file
+  std::vector<Found> found_;
 };
 
 std::vector<std::string> folder_splits(const fs::path& path) {
@@ -112,39 +130,25 @@ std::vector<std::string> folder_splits(const fs::path& path) {
   return found;
 }
 
-// The folders directly in `root` that hold pictures, if `root` itself holds none.
-std::set<std::string> classes_in(const fs::path& root) {
-  const Listing listing = list(root);
-  std::set<std::string> classes;
-  if (!listing.pictures.empty()) return classes;
-  for (const std::string& name : listing.folders) {
-    if (!Walk().below(root / name, name).empty()) classes.insert(name);
-  }
-  return classes;
-}
-
 std::unique_ptr<ImageSource> open_folder(const fs::path& path, const SourceOptions& options) {
   const fs::path root = options.split.empty() ? path : path / options.split;
   if (kTarKind.matches(root)) return kTarKind.open(root, options);
-  std::set<std::string> classes = classes_in(root);
-  std::vector<std::string> files;
-  std::vector<int64_t> labels;
-  if (classes.empty()) {
-    files = Walk().below(root, "");
-    return std::make_unique<FileSource>(path, root, std::move(files), labels,
-                                        std::vector<std::string>{}, options);
-  }
-  for (const std::string& split : folder_splits(path)) {  // labels must agree between the splits
-    if (split != options.split) classes.merge(classes_in(path / split));
+  const Walk walk(root);
+  std::set<std::string> classes = walk.classes();
+  if (!classes.empty()) {
+    for (const std::string& split : folder_splits(path)) {  // labels must agree between the splits
+      if (split != options.split) classes.merge(Walk(path / split).classes());
+    }
   }
   const std::vector<std::string> names(classes.begin(), classes.end());
-  for (size_t c = 0; c < names.size(); ++c) {
-    if (!is_folder(root / names[c])) continue;
-    const std::vector<std::string> of_class = Walk().below(root / names[c], names[c]);
-    files.insert(files.end(), of_class.begin(), of_class.end());
-    labels.resize(files.size(), static_cast<int64_t>(c));
+  std::vector<std::string> files;
+  std::vector<int64_t> labels;
+  for (const Found& f : walk.found()) {
+    files.push_back(f.folder.empty() ? f.file : f.folder + "/" + f.file);
+    if (names.empty()) continue;
+    labels.push_back(std::lower_bound(names.begin(), names.end(), f.top()) - names.begin());
   }
-  return std::make_unique<FileSource>(path, root, std::move(files), std::move(labels), names,
+  return std::make_unique<FileSource>(root, root, std::move(files), std::move(labels), names,
                                       options);
 }
 

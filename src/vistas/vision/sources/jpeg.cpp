@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "vistas/vision/sources/formats.h"
@@ -25,8 +26,12 @@ struct ErrorState {
   std::longjmp(state->jump, 1);
 }
 
-// Warnings (stray bytes, damaged blocks) are tolerated, as everywhere.
-void on_message(j_common_ptr, int) {}
+thread_local int64_t damaged_places = 0;
+
+// Warnings (stray bytes, damaged blocks) are tolerated as in PIL, and counted.
+void on_message(j_common_ptr, int level) {
+  if (level < 0) ++damaged_places;
+}
 
 void do_nothing(j_decompress_ptr) {}
 
@@ -217,6 +222,10 @@ void decode_jpeg_crop(Bytes bytes, const std::string& name, const DecodeOptions&
     valid = d.read_crop(needed, out, info.channels);
     got = needed;
   }
+}
+
+int64_t take_decode_warnings() {
+  return std::exchange(damaged_places, 0);
 }
 
 const Format kJpeg{PictureFormat::jpeg, matches, probe_jpeg, decode_jpeg};

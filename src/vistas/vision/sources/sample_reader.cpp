@@ -14,11 +14,16 @@ constexpr size_t kNamed = 10;
 }  // namespace
 
 std::string BadImages::summary() const {
-  if (count == 0) return "";
-  std::string text = fmt::format("{} {} could not be read and {} replaced by others:", count,
-                                 count == 1 ? "picture" : "pictures", count == 1 ? "was" : "were");
-  for (const std::string& error : first) text += "\n  " + error;
-  if (count > static_cast<int64_t>(first.size())) text += "\n  ...";
+  std::string text;
+  const auto add = [&](int64_t n, const char* what, const std::vector<std::string>& lines) {
+    if (n == 0) return;
+    text += fmt::format("{}{} {} {}:", text.empty() ? "" : "\n", n, n == 1 ? "picture" : "pictures",
+                        what);
+    for (const std::string& line : lines) text += "\n  " + line;
+    if (n > static_cast<int64_t>(lines.size())) text += "\n  ...";
+  };
+  add(count, "could not be read and others took their place", first);
+  add(damaged, "with damaged places, used nevertheless", damaged_names);
   return text;
 }
 
@@ -31,11 +36,13 @@ Sample SampleReader::read(int64_t i, const ChooseBox& choose, Image& storage) co
   for (int64_t tries = 1;; ++tries, i = (i + 1) % n) {
     try {
       Sample sample{.index = i};
+      take_decode_warnings();
       sample.view = source_->read_part(i, choose, storage, sample.part);
+      if (take_decode_warnings() > 0) note(damaged_, i, source_->name(i));
       return sample;
     } catch (const Error& error) {
       if (!skip_ || error.kind() != ErrorKind::data) throw;
-      note(i, error.what());
+      note(bad_, i, error.what());
       if (tries == std::min(n, kGiveUp)) {
         throw Error(ErrorKind::data,
                     {.what = fmt::format("{}: {} pictures in a row cannot be read; the last: {}",
@@ -45,22 +52,28 @@ Sample SampleReader::read(int64_t i, const ChooseBox& choose, Image& storage) co
   }
 }
 
-void SampleReader::note(int64_t i, const std::string& error) const {
+void SampleReader::note(Notes& notes, int64_t i, const std::string& text) const {
   const std::lock_guard lock(mutex_);
-  bad_.try_emplace(i, error);
-  if (bad_.size() <= kNamed) return;
-  const auto eleventh = std::next(bad_.begin(), kNamed);
-  (i > eleventh->first ? bad_[i] : eleventh->second).clear();
+  notes.try_emplace(i, text);
+  if (notes.size() <= kNamed) return;
+  const auto eleventh = std::next(notes.begin(), kNamed);
+  (i > eleventh->first ? notes[i] : eleventh->second).clear();
 }
 
 BadImages SampleReader::bad_images() const {
+  const auto first_ten = [](const Notes& notes) {
+    std::vector<std::string> texts;
+    for (const auto& [i, text] : notes) {
+      if (texts.size() == kNamed) break;
+      texts.push_back(text);
+    }
+    return texts;
+  };
   const std::lock_guard lock(mutex_);
-  BadImages result{.count = static_cast<int64_t>(bad_.size())};
-  for (const auto& [i, error] : bad_) {
-    if (result.first.size() == kNamed) break;
-    result.first.push_back(error);
-  }
-  return result;
+  return {.count = static_cast<int64_t>(bad_.size()),
+          .first = first_ten(bad_),
+          .damaged = static_cast<int64_t>(damaged_.size()),
+          .damaged_names = first_ten(damaged_)};
 }
 
 }  // namespace vistas::vision

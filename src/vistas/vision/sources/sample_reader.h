@@ -12,10 +12,12 @@
 
 namespace vistas::vision {
 
-// The pictures that could not be read so far.
+// The bad pictures met so far.
 struct BadImages {
-  int64_t count = 0;
-  std::vector<std::string> first{};  // the errors of the first ten, by index
+  int64_t count = 0;                         // could not be read
+  std::vector<std::string> first{};          // the errors of the first ten, by index
+  int64_t damaged = 0;                       // JPEG files with damaged places, used nevertheless
+  std::vector<std::string> damaged_names{};  // of the first ten
 
   // "3 pictures could not be read and were replaced: ..."; empty if there are none.
   std::string summary() const;
@@ -44,12 +46,15 @@ class SampleReader {
   const ImageSource& source() const { return *source_; }
 
  private:
-  void note(int64_t i, const std::string& error) const;
+  // Texts by index; only the first ten are kept, the others are empty.
+  using Notes = std::map<int64_t, std::string>;
+
+  void note(Notes& notes, int64_t i, const std::string& text) const;
 
   std::shared_ptr<const ImageSource> source_;
   bool skip_;
   mutable std::mutex mutex_;
-  mutable std::map<int64_t, std::string> bad_;  // by index; text only for the first ten
+  mutable Notes bad_, damaged_;
 };
 
 }  // namespace vistas::vision

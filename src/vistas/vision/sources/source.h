@@ -53,7 +53,7 @@ class ImageSource {
 
   const std::vector<std::string>& class_names() const { return class_names_; }  // by label
   bool labelled() const { return !class_names_.empty(); }
-  const std::string& where() const { return where_; }  // the path it was opened with
+  const std::string& where() const { return where_; }  // the path opened, with the split's folder
 
  protected:
   std::vector<std::string> class_names_{};

@@ -24,6 +24,7 @@ Channels channels_of(const ImageSource& source) {
     } catch (const Error&) {
     }
   }
+  if (most == 0) return Channels::rgb;  // none could be read
   return most > 4 ? Channels::keep : most > 2 ? Channels::rgb : Channels::grey;
 }
 
