@@ -100,14 +100,14 @@ TEST(TopK, NearTiesAreRankedByTheTrueScore) {
 }
 
 TEST(TopK, SameResultForAnyThreadsAndBlocks) {
-  const at::Tensor bank = random(4111, 64, 9), queries = random(67, 64, 10);
+  const at::Tensor bank = random(1111, 32, 9), queries = random(37, 32, 10);
   const int threads = at::get_num_threads();
   for (const Metric metric : kMetrics) {
     const TopK want = top_k(queries, bank, 20, metric);
     for (const int count : {1, 2, 3}) {
       at::set_num_threads(count);
       for (const Blocks& blocks :
-           {Blocks{1, 100}, Blocks{16, 2048}, Blocks{500, 9999}, Blocks{7, 1}}) {
+           {Blocks{1, 100}, Blocks{16, 2048}, Blocks{500, 9999}, Blocks{7, 13}}) {
         expect_same(top_k(queries, bank, 20, metric, blocks), want);
       }
     }
