@@ -21,7 +21,7 @@ WINGS = {"vision", "text", "recommend"}
 NO_TORCH = ("base", "look", "vision/sources", "vision/views")
 TORCH = re.compile(r"^(ATen|torch|c10)/")
 # The LibTorch headers that a header may include: they cost little.
-LIGHT = {"ATen/core/Tensor.h", "ATen/core/Generator.h"}
+LIGHT = {"ATen/core/Tensor.h", "ATen/core/Generator.h", "c10/core/Device.h"}
 # Headers that only sources of their own room include.
 PRIVATE = {"contrast/precision.h"}
 # Headers that define modules; all others show tensors only.

@@ -95,6 +95,21 @@ TEST(Table, GivesWayWhereItDoesNotFit) {
             "0.913  photos/holid…\n");
 }
 
+TEST(Table, TellsNumbersFromNames) {
+  const auto right = [](const std::string& cell) {
+    Table table({"wide header"});
+    table.add({cell});
+    return table.str().find("\n ") != std::string::npos;
+  };
+  for (const char* cell : {"45.0", "1,930", "-0.5", "47.7 ± 0.3", "2.1x", "1e-3", "2 min 13 s",
+                           "98 %", "1.2 GB", "< 1"}) {
+    EXPECT_TRUE(right(cell)) << cell;
+  }
+  for (const char* cell : {"cat", "0001.png", "2019/beach", "3_seeds", "7a", "é"}) {
+    EXPECT_FALSE(right(cell)) << cell;
+  }
+}
+
 TEST(ProgressLine, FitsAnyWidth) {
   const Progress p = {.epoch = 3,
                       .epochs = 20,

@@ -12,14 +12,21 @@ namespace {
 
 constexpr int kGap = 2;
 
-// "45.0", "1,930", "47.7 ± 0.3", "2.1x", "98 %": begins like a number.
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// "45.0", "1,930", "47.7 ± 0.3", "2.1x", "1e-3", "2 min 13 s"; but not "0001.png" or "2019/beach".
 bool is_numeric(const std::string& cell) {
-  const size_t at = cell.find_first_not_of("+-<> ");
-  return cell.empty() || cell == "-" || cell == "–" || cell == "nan" ||
-         (at != std::string::npos && cell[at] >= '0' && cell[at] <= '9' &&
-          std::count_if(cell.begin(), cell.end(), [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '/';
-          }) <= 4);
+  if (cell.empty() || cell == "-" || cell == "nan") return true;
+  const size_t first = cell.find_first_not_of("+-<> ");
+  if (first == std::string::npos || !(cell[first] >= '0' && cell[first] <= '9')) return false;
+  for (size_t i = first + 1; i < cell.size(); ++i) {
+    const char c = cell[i], before = cell[i - 1];
+    const bool unit = before == ' ' || is_letter(before) || c == 'x' || c == 'e';
+    if (c == '/' || c == '_' || (is_letter(c) && !unit)) return false;
+  }
+  return true;
 }
 
 std::string repeat(const std::string& text, int count) {

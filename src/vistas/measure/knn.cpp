@@ -17,9 +17,9 @@ std::vector<KnnPrediction> knn_classify(const at::Tensor& bank, const at::Tensor
     throw Error(ErrorKind::usage,
                 {.what = "knn.k", .got = "an empty list", .expected = "one number or more"});
   }
+  const at::Tensor known = as_labels(bank_labels, bank.size(0), classes, "bank labels");
   const int64_t most = *std::max_element(options.k.begin(), options.k.end());
   const search::TopK near = search::top_k(queries, bank, most, search::Metric::cosine);
-  const at::Tensor known = as_labels(bank_labels, bank.size(0), classes, "bank labels");
   const at::Tensor votes = known.index_select(0, near.indices.view(-1)).view_as(near.indices);
   // The best similarity of a query is taken off so that no exponential overflows.
   const at::Tensor weights =
