@@ -31,19 +31,48 @@ HWY_INLINE VF blend(VF degenerate, VF value, VF factor) {
   return hn::Add(degenerate, hn::Mul(factor, hn::Sub(value, degenerate)));
 }
 
-void blend_constant(const uint8_t* in, size_t n, float degenerate, float factor, uint8_t* out) {
-  const size_t lanes = hn::Lanes(F32());
-  const VF level = hn::Set(F32(), degenerate), by = hn::Set(F32(), factor);
-  const auto step = [&](const uint8_t* from, uint8_t* to) HWY_ATTR {
-    hn::StoreU(to_u8(blend(level, to_float(hn::LoadU(U8(), from)), by)), U8(), to);
-  };
+void apply_table(const uint8_t* in, size_t n, const uint8_t* table, uint8_t* out) {
   size_t i = 0;
-  for (; i + lanes <= n; i += lanes) step(in + i, out + i);
+#if HWY_TARGET == HWY_AVX3_DL
+  // The two halves of the table, chosen by the top bit.
+  const hn::ScalableTag<uint8_t> d;
+  const auto t0 = hn::LoadU(d, table), t1 = hn::LoadU(d, table + 64);
+  const auto t2 = hn::LoadU(d, table + 128), t3 = hn::LoadU(d, table + 192);
+  for (; i + 64 <= n; i += 64) {
+    const auto index = hn::LoadU(d, in + i);
+    const auto low = _mm512_permutex2var_epi8(t0.raw, index.raw, t1.raw);
+    const auto high = _mm512_permutex2var_epi8(t2.raw, index.raw, t3.raw);
+    _mm512_storeu_si512(out + i, _mm512_mask_blend_epi8(_mm512_movepi8_mask(index.raw), low, high));
+  }
+#endif
+  for (; i < n; ++i) out[i] = table[in[i]];
+}
+
+HWY_INLINE void blend_values(const uint8_t* in, size_t n, VF degenerate, VF factor, uint8_t* out) {
+  const size_t lanes = hn::Lanes(F32());
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    hn::StoreU(to_u8(blend(degenerate, to_float(hn::LoadU(U8(), in + i)), factor)), U8(), out + i);
+  }
   if (i == n) return;
   uint8_t rest[hn::MaxLanes(F32())] = {};
   std::memcpy(rest, in + i, n - i);
-  step(rest, rest);
+  hn::StoreU(to_u8(blend(degenerate, to_float(hn::LoadU(U8(), rest)), factor)), U8(), rest);
   std::memcpy(out + i, rest, n - i);
+}
+
+void blend_constant(const uint8_t* in, size_t n, float degenerate, float factor, uint8_t* out) {
+  const VF level = hn::Set(F32(), degenerate), by = hn::Set(F32(), factor);
+#if HWY_TARGET == HWY_AVX3_DL
+  if (n > 512) {
+    uint8_t table[256];
+    for (int i = 0; i < 256; ++i) table[i] = static_cast<uint8_t>(i);
+    blend_values(table, 256, level, by, table);
+    apply_table(in, n, table, out);
+    return;
+  }
+#endif
+  blend_values(in, n, level, by, out);
 }
 
 void solarize(const uint8_t* in, size_t n, int threshold, uint8_t* out) {
@@ -133,13 +162,13 @@ uint64_t sum_grey(const uint8_t* in, size_t pixels) {
   const auto apart = hn::SetTableIndices(W32(), regroup.apart);
   while (3 * i + 4 * lanes <= 3 * pixels) {
     auto sum = hn::Zero(W32());
-    // 2^16 additions of at most 255 fit into 32 bits.
-    for (size_t k = 0; k < 65536 && 3 * i + 4 * lanes <= 3 * pixels; ++k, i += lanes) {
+    // So many that the sum of all lanes fits into 32 bits.
+    for (size_t k = 0; k < 4096 && 3 * i + 4 * lanes <= 3 * pixels; ++k, i += lanes) {
       const auto words = hn::BitCast(W32(), hn::LoadU(W8(), in + 3 * i));
       const auto blocks = hn::BitCast(W8(), hn::TableLookupLanes(words, apart));
       sum = hn::Add(sum, grey_of_blocks(blocks, weights));
     }
-    for (size_t k = 0; k < lanes; ++k) total += static_cast<uint32_t>(hn::ExtractLane(sum, k));
+    total += static_cast<uint32_t>(hn::GetLane(hn::SumOfLanes(W32(), sum)));
   }
 #endif
   for (; i < pixels; ++i) total += grey_level(in + 3 * i);
@@ -292,18 +321,18 @@ HWY_INLINE Hsv to_hsv(const Extremes& e, size_t i) {
 // products are whole numbers below 2^24.
 HWY_INLINE V8 channel_of(VF v, VF s, VF away) {
   const F32 d;
-  const hn::RebindToUnsigned<I32> du;
   const VF n = hn::Mul(v, hn::NegMulAdd(s, away, hn::Set(d, 65025.0F)));
 #if HWY_NATIVE_FMA
+  const hn::RebindToUnsigned<I32> du;
   // Adding 1.5 * 2^23 leaves the rounded quotient in the lowest bits.
   const VF q = hn::MulAdd(n, hn::Set(d, 1.0F / 65025.0F), hn::Set(d, 12582912.0F));
-  return hn::TruncateTo(U8(), hn::BitCast(du, q));
+  return hn::U8FromU32(hn::And(hn::BitCast(du, q), hn::Set(du, 0xFFU)));
 #else
   const VF divisor = hn::Set(d, 65025.0F), numerator = hn::Add(n, hn::Set(d, 32512.0F));
   VF q = hn::Trunc(hn::Mul(numerator, hn::Set(d, 1.0F / 65026.0F)));
   const VF remainder = hn::Sub(numerator, hn::Mul(q, divisor));
   q = hn::Add(q, hn::IfThenElseZero(hn::Ge(remainder, divisor), hn::Set(d, 1.0F)));
-  return hn::TruncateTo(U8(), hn::BitCast(du, hn::ConvertTo(I32(), q)));
+  return hn::DemoteTo(U8(), hn::ConvertTo(I32(), q));
 #endif
 }
 
@@ -350,6 +379,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace vistas::vision::kernels {
 
+HWY_EXPORT(apply_table);
 HWY_EXPORT(blend_constant);
 HWY_EXPORT(solarize);
 HWY_EXPORT(sum_grey);
@@ -358,6 +388,9 @@ HWY_EXPORT(saturate);
 HWY_EXPORT(turn_hue);
 HWY_EXPORT(normalise);
 
+void apply_table(const uint8_t* in, size_t n, const uint8_t* table, uint8_t* out) {
+  HWY_DYNAMIC_DISPATCH(apply_table)(in, n, table, out);
+}
 void blend_constant(const uint8_t* in, size_t n, float degenerate, float factor, uint8_t* out) {
   HWY_DYNAMIC_DISPATCH(blend_constant)(in, n, degenerate, factor, out);
 }

@@ -31,6 +31,9 @@ void resize_down(const uint8_t* in, size_t in_row, const int32_t* weights, int c
 void box_line(const uint8_t* const* lines, int radius, uint32_t inner, uint32_t outer, size_t n,
               uint8_t* out);
 
+// table[value], 256 entries.
+void apply_table(const uint8_t* in, size_t n, const uint8_t* table, uint8_t* out);
+
 // degenerate + factor (value - degenerate), truncated and clipped.
 void blend_constant(const uint8_t* in, size_t n, float degenerate, float factor, uint8_t* out);
 void solarize(const uint8_t* in, size_t n, int threshold, uint8_t* out);
