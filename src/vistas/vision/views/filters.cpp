@@ -84,7 +84,7 @@ void blur_lines(const ImageView& in, const ExtendedBox& box, Image& between, Ima
 }
 
 // The kernels add up 16-bit sums.
-constexpr int kMaxKernelRadius = 127;
+constexpr int kMaxKernelRadius = 63;
 
 // Repeats the first and last pixel `pixels` times on both sides of a row of n bytes.
 void extend_row(uint8_t* row, size_t n, size_t channels, size_t pixels) {
