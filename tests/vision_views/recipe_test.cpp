@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "vistas/base/error.h"
+#include "vistas/base/files.h"
 #include "vistas/vision/views/maker.h"
 
 namespace vistas::vision {
@@ -176,6 +177,16 @@ TEST(Recipe, ErrorsOfParameters) {
             "my.toml:3: p: got 1.5, expected a number 0 .. 1");
   EXPECT_EQ(parse_error("[[view]]\nsise = 3\n"),
             "my.toml:2: unknown option 'sise'. Did you mean size or std?");
+}
+
+TEST(Recipe, DocsNameEveryOperationAndRecipe) {
+  const std::string docs =
+      read_file(std::filesystem::path(VISTAS_SOURCE_DIR) / "docs" / "views.md");
+  std::vector<std::string> names = builtin_recipe_names();
+  for (const OperationKind& kind : operation_kinds()) names.push_back(kind.name);
+  for (const std::string& name : names) {
+    EXPECT_NE(docs.find("`" + name + "`"), std::string::npos) << name;
+  }
 }
 
 TEST(Recipe, UnknownNameSuggestsKnownOnes) {

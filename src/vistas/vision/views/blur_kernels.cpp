@@ -10,35 +10,54 @@ namespace vistas::vision::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET != HWY_SCALAR
-using U16 = hn::ScalableTag<uint16_t>;
-using U32 = hn::Repartition<uint32_t, U16>;
+using I16 = hn::ScalableTag<int16_t>;
+using I32 = hn::Repartition<int32_t, I16>;
 
+// Pairs (inner, outer) of the upper and lower halves of the 24-bit weights.
 struct BoxWeights {
-  hn::Vec<U32> inner, outer, half;
+  hn::Vec<I16> upper, lower;
+  hn::Vec<I32> half;
 };
+constexpr int kLowerBits = 12;
+
+HWY_INLINE BoxWeights box_weights(uint32_t inner, uint32_t outer) {
+  const I32 d;
+  const uint32_t mask = (1U << kLowerBits) - 1;
+  const auto pair = [&](uint32_t a, uint32_t b) HWY_ATTR {
+    return hn::BitCast(I16(), hn::Set(d, static_cast<int32_t>(a | b << 16)));
+  };
+  return {pair(inner >> kLowerBits, outer >> kLowerBits), pair(inner & mask, outer & mask),
+          hn::Set(d, 1 << 23)};
+}
+
+HWY_INLINE hn::Vec<I32> dot_pairs(hn::Vec<I16> a, hn::Vec<I16> b, hn::Vec<I32> sum) {
+  auto odd = hn::Zero(I32());
+  const auto even = hn::ReorderWidenMulAccumulate(I32(), a, b, sum, odd);
+  return hn::RearrangeToOddPlusEven(even, odd);
+}
+
+// The results of pairs (sum of the middle, sum of the edges).
+HWY_INLINE hn::Vec<I32> weigh(hn::Vec<I16> pairs, const BoxWeights& w) {
+  const auto upper = dot_pairs(pairs, w.upper, hn::Zero(I32()));
+  const auto lower = dot_pairs(pairs, w.lower, w.half);
+  const hn::RebindToUnsigned<I32> du;
+  const auto sum = hn::BitCast(du, hn::Add(hn::ShiftLeft<kLowerBits>(upper), lower));
+  return hn::BitCast(I32(), hn::ShiftRight<24>(sum));
+}
 
 // One vector of results from position x on.
 HWY_INLINE void box_block(const BoxWeights& w, const uint8_t* const* lines, int radius, size_t x,
                           uint8_t* out) {
-  const U16 d16;
-  const hn::Half<U16> d16_half;
-  const U32 d32;
-  const hn::Rebind<uint8_t, U16> d8;
-  const hn::RebindToSigned<U16> d16_signed;
-  const hn::Half<hn::RebindToSigned<U16>> d16_signed_half;
-  const auto load = [&](int k) HWY_ATTR { return hn::PromoteTo(d16, hn::LoadU(d8, lines[k] + x)); };
+  const I16 d;
+  const hn::Rebind<uint8_t, I16> d8;
+  const auto load = [&](int k) HWY_ATTR { return hn::PromoteTo(d, hn::LoadU(d8, lines[k] + x)); };
   const auto edges = hn::Add(load(0), load(2 * radius + 2));
   auto middle = load(1);
   for (int k = 2; k <= 2 * radius + 1; ++k) middle = hn::Add(middle, load(k));
-  const auto weigh = [&](auto m, auto e) HWY_ATTR {
-    const auto sum =
-        hn::Add(hn::Mul(hn::PromoteTo(d32, m), w.inner), hn::Mul(hn::PromoteTo(d32, e), w.outer));
-    const auto level = hn::ShiftRight<24>(hn::Add(sum, w.half));
-    return hn::DemoteTo(d16_signed_half, hn::BitCast(hn::RebindToSigned<U32>(), level));
-  };
-  const auto low = weigh(hn::LowerHalf(middle), hn::LowerHalf(edges));
-  const auto high = weigh(hn::UpperHalf(d16_half, middle), hn::UpperHalf(d16_half, edges));
-  hn::StoreU(hn::DemoteTo(d8, hn::Combine(d16_signed, high, low)), d8, out + x);
+  const auto low = weigh(hn::InterleaveLower(d, middle, edges), w);
+  const auto high = weigh(hn::InterleaveUpper(d, middle, edges), w);
+  // Narrowing puts the lanes back where interleaving took them from (x86, NEON; the tests check it).
+  hn::StoreU(hn::DemoteTo(d8, hn::ReorderDemote2To(d, low, high)), d8, out + x);
 }
 #endif
 
@@ -46,8 +65,8 @@ void box_line(const uint8_t* const* lines, int radius, uint32_t inner, uint32_t 
               uint8_t* out) {
   size_t x = 0;
 #if HWY_TARGET != HWY_SCALAR
-  const size_t lanes = hn::Lanes(U16());
-  const BoxWeights w{hn::Set(U32(), inner), hn::Set(U32(), outer), hn::Set(U32(), 1U << 23)};
+  const size_t lanes = hn::Lanes(I16());
+  const BoxWeights w = box_weights(inner, outer);
   for (; x + lanes <= n; x += lanes) box_block(w, lines, radius, x, out);
   if (x < n && n >= lanes) {  // once more up to the end, over what is there already
     box_block(w, lines, radius, n - lanes, out);

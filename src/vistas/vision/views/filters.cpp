@@ -84,7 +84,7 @@ void blur_lines(const ImageView& in, const ExtendedBox& box, Image& between, Ima
 }
 
 // The kernels add up 16-bit sums.
-constexpr int kMaxKernelRadius = 127;
+constexpr int kMaxKernelRadius = 63;
 
 // Repeats the first and last pixel `pixels` times on both sides of a row of n bytes.
 void extend_row(uint8_t* row, size_t n, size_t channels, size_t pixels) {
@@ -155,14 +155,16 @@ int reflect(int i, int n) {
   return i < n ? i : period - i;
 }
 
-void gaussian_taps(int kernel, double sigma, std::vector<double>& taps) {
-  taps.resize(static_cast<size_t>(kernel));
-  double sum = 0;
-  for (int k = 0; k < kernel; ++k) {
+void gaussian_taps(int kernel, double sigma, std::vector<float>& taps) {
+  const auto weight = [&](int k) {
     const double x = (k - (kernel - 1) * 0.5) / sigma;
-    sum += taps[static_cast<size_t>(k)] = std::exp(-0.5 * x * x);
-  }
-  for (double& tap : taps) tap /= sum;
+    return std::exp(-0.5 * x * x);
+  };
+  double sum = 0;
+  for (int k = 0; k < kernel; ++k) sum += weight(k);
+  taps.resize(static_cast<size_t>(kernel));
+  for (int k = 0; k < kernel; ++k)
+    taps[static_cast<size_t>(k)] = static_cast<float>(weight(k) / sum);
 }
 
 template <class T>
@@ -174,36 +176,41 @@ T to_even(float value) {
   }
 }
 
-// Filters `channels` interleaved values: across into `rows`, then down into `out`.
+// sums[i] += tap * in[i]
+void add_scaled(const float* in, float tap, size_t n, float* sums) {
+  for (size_t i = 0; i < n; ++i) sums[i] += tap * in[i];
+}
+
+// Filters interleaved values: across into scratch.rows, then down into `out`.
 template <class T>
-void filter(const T* in, size_t in_row, int height, int width, int channels,
-            const std::vector<double>& taps, std::vector<float>& rows, T* out) {
-  const int kernel = static_cast<int>(taps.size()), half = kernel / 2;
-  const size_t across = static_cast<size_t>(width * channels);
-  rows.resize(across * static_cast<size_t>(height));
+void filter(const T* in, size_t in_row, int height, int width, int channels, BlurScratch& scratch,
+            T* out) {
+  const std::vector<float>& taps = scratch.taps;
+  const int half = static_cast<int>(taps.size()) / 2;
+  const size_t step = static_cast<size_t>(channels), across = static_cast<size_t>(width) * step;
+  scratch.rows.assign(across * static_cast<size_t>(height), 0.0F);
+  scratch.line.resize(across + 2 * static_cast<size_t>(half) * step);
   for (int y = 0; y < height; ++y) {
     const T* from = in + static_cast<size_t>(y) * in_row;
-    float* to = rows.data() + static_cast<size_t>(y) * across;
-    for (int x = 0; x < width; ++x) {
-      for (int c = 0; c < channels; ++c) {
-        double sum = 0;
-        for (int k = 0; k < kernel; ++k) {
-          sum += taps[static_cast<size_t>(k)] *
-                 static_cast<double>(from[reflect(x + k - half, width) * channels + c]);
-        }
-        *to++ = static_cast<float>(sum);
-      }
+    float* line = scratch.line.data();
+    for (int x = -half; x < width + half; ++x) {
+      const T* pixel = from + reflect(x, width) * channels;
+      for (int c = 0; c < channels; ++c) *line++ = static_cast<float>(pixel[c]);
+    }
+    float* sums = scratch.rows.data() + static_cast<size_t>(y) * across;
+    for (size_t k = 0; k < taps.size(); ++k) {
+      add_scaled(scratch.line.data() + k * step, taps[k], across, sums);
     }
   }
   for (int y = 0; y < height; ++y) {
-    for (size_t x = 0; x < across; ++x) {
-      double sum = 0;
-      for (int k = 0; k < kernel; ++k) {
-        const size_t row = static_cast<size_t>(reflect(y + k - half, height));
-        sum += taps[static_cast<size_t>(k)] * static_cast<double>(rows[row * across + x]);
-      }
-      out[static_cast<size_t>(y) * across + x] = to_even<T>(static_cast<float>(sum));
+    scratch.line.assign(across, 0.0F);
+    for (size_t k = 0; k < taps.size(); ++k) {
+      const int row = reflect(y + static_cast<int>(k) - half, height);
+      add_scaled(scratch.rows.data() + static_cast<size_t>(row) * across, taps[k], across,
+                 scratch.line.data());
     }
+    T* to = out + static_cast<size_t>(y) * across;
+    for (size_t x = 0; x < across; ++x) to[x] = to_even<T>(scratch.line[x]);
   }
 }
 
@@ -215,15 +222,15 @@ void tensor_gaussian_blur(const ImageView& in, int kernel, double sigma, BlurScr
   gaussian_taps(kernel, sigma, scratch.taps);
   with_pixel_type(in.type, [&](auto p) {
     using T = decltype(p);
-    filter(in.row<T>(0), in.row_bytes / sizeof(T), in.height, in.width, in.channels, scratch.taps,
-           scratch.rows, out.row<T>(0));
+    filter(in.row<T>(0), in.row_bytes / sizeof(T), in.height, in.width, in.channels, scratch,
+           out.row<T>(0));
   });
 }
 
 void tensor_gaussian_blur(float* plane, int height, int width, int kernel, double sigma,
                           BlurScratch& scratch) {
   gaussian_taps(kernel, sigma, scratch.taps);
-  filter(plane, static_cast<size_t>(width), height, width, 1, scratch.taps, scratch.rows, plane);
+  filter(plane, static_cast<size_t>(width), height, width, 1, scratch, plane);
 }
 
 void sharpness(const ImageView& in, double factor, Image& out) {

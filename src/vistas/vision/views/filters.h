@@ -10,8 +10,7 @@ namespace vistas::vision {
 
 // Memory that calls reuse.
 struct BlurScratch {
-  std::vector<double> taps{};
-  std::vector<float> rows{};
+  std::vector<float> taps{}, rows{}, line{};
   std::array<std::vector<uint8_t>, 2> padded{};
   std::vector<const uint8_t*> lines{};
   Image between{};

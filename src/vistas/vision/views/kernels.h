@@ -27,9 +27,12 @@ void resize_down(const uint8_t* in, size_t in_row, const int32_t* weights, int c
                  uint8_t* out);
 
 // One output row of an extended box filter: (inner * (sum of the 2 radius + 1 middle lines) +
-// outer * (first line + last line) + 2^23) >> 24; lines has 2 radius + 3 entries, radius <= 127.
+// outer * (first line + last line) + 2^23) >> 24; lines has 2 radius + 3 entries, radius <= 63.
 void box_line(const uint8_t* const* lines, int radius, uint32_t inner, uint32_t outer, size_t n,
               uint8_t* out);
+
+// table[value], 256 entries.
+void apply_table(const uint8_t* in, size_t n, const uint8_t* table, uint8_t* out);
 
 // degenerate + factor (value - degenerate), truncated and clipped.
 void blend_constant(const uint8_t* in, size_t n, float degenerate, float factor, uint8_t* out);

@@ -51,12 +51,13 @@ HWY_INLINE hn::Vec<D> load_rows(D d, const uint8_t* const* rows, size_t offset) 
   }
 }
 
-// The result of each row's pixel, four bytes of which three count.
-HWY_INLINE void finish(hn::Vec<I32> sum, uint32_t (&pixels)[kRows]) {
+// Writes the result of each row's pixel: kBytes = 4 bytes, of which three count, or 3.
+template <size_t kBytes>
+HWY_INLINE void store_rows(hn::Vec<I32> sum, uint8_t* const (&outs)[kRows], size_t offset) {
   const hn::Rebind<uint8_t, I32> d8;
-  uint8_t bytes[hn::MaxLanes(I32())];
-  hn::StoreU(hn::DemoteTo(d8, hn::ShiftRight<kBits>(sum)), d8, bytes);
-  std::memcpy(pixels, bytes, sizeof(pixels));
+  HWY_ALIGN uint8_t bytes[hn::MaxLanes(I32())];
+  hn::Store(hn::DemoteTo(d8, hn::ShiftRight<kBits>(sum)), d8, bytes);
+  for (size_t r = 0; r < kRows; ++r) std::memcpy(outs[r] + offset, bytes + 4 * r, kBytes);
 }
 
 // One group of rows, which may name the same row twice. Reads up to 16 bytes from the last tap on.
@@ -91,10 +92,12 @@ HWY_INLINE void across_group(const uint8_t* const (&rows)[kRows], uint8_t* const
       if (left > 3) add(3);
       if (left > 4) add(4);
     }
-    uint32_t pixels[kRows];
-    finish(sum, pixels);
-    const size_t bytes = x + 1 < taps.outputs ? 4 : 3;  // the next pixel overwrites the fourth
-    for (size_t r = 0; r < kRows; ++r) std::memcpy(outs[r] + 3 * x, &pixels[r], bytes);
+    const size_t to = static_cast<size_t>(x) * 3;
+    if (x + 1 < taps.outputs) {
+      store_rows<4>(sum, outs, to);  // the next pixel overwrites the fourth byte
+    } else {
+      store_rows<3>(sum, outs, to);
+    }
   }
 }
 
