@@ -12,10 +12,10 @@ namespace vistas::app {
 
 // What every command gets.
 struct Context {
-  std::string json_path;              // --json FILE, "-" for standard output; empty if not asked for
-  bool color = false;                 // standard output is a terminal that wants colour
-  bool terminal = false;              // standard error is a terminal
-  int width = 100;                    // of the terminal
+  std::string json_path;  // --json FILE, "-" for standard output; empty if not asked for
+  bool color = false;     // standard output is a terminal that wants colour
+  bool terminal = false;  // standard error is a terminal
+  int width = 100;        // of the terminal
 
   // Standard output belongs to the JSON result alone.
   bool quiet() const { return json_path == "-"; }

@@ -72,13 +72,16 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, cha
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"vistas learns encoders from data without labels by comparing views of it, measures\n"
-               "them, searches with them and hands them on.", "vistas"};
+  CLI::App app{
+      "vistas learns encoders from data without labels by comparing views of it, measures\n"
+      "them, searches with them and hands them on.",
+      "vistas"};
   app.set_version_flag("--version", "vistas " VISTAS_VERSION);
   app.require_subcommand(1);
-  app.footer("`vistas COMMAND --help` tells the options of a command.\n"
-             "Exit codes: 0 done, 2 usage or configuration, 3 data, 4 numeric, 5 resource, "
-             "128+n signal.");
+  app.footer(
+      "`vistas COMMAND --help` tells the options of a command.\n"
+      "Exit codes: 0 done, 2 usage or configuration, 3 data, 4 numeric, 5 resource, "
+      "128+n signal.");
   Context context;
   context.terminal = isatty(STDERR_FILENO) != 0;
   context.color = isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
@@ -87,8 +90,11 @@ int run(int argc, char** argv) {
   for (const Command& command : commands()) {
     CLI::App* sub = app.add_subcommand(command.name, command.sentence);
     const auto run_command = command.setup(*sub);
-    sub->add_option("--json", context.json_path, "write the result as JSON to FILE, or - for "
-                    "standard output")->type_name("FILE")->group("Output");
+    sub->add_option("--json", context.json_path,
+                    "write the result as JSON to FILE, or - for "
+                    "standard output")
+        ->type_name("FILE")
+        ->group("Output");
     sub->footer(footer(command));
     sub->callback([&, run_command] { code = run_command(context); });
   }
@@ -122,11 +128,17 @@ void Context::write_json(const nlohmann::json& result) const {
   }
 }
 
-const std::atomic<bool>& stop_flag() { return stop; }
-int signal_exit_code() { return stop_signal == 0 ? 0 : 128 + stop_signal; }
+const std::atomic<bool>& stop_flag() {
+  return stop;
+}
+int signal_exit_code() {
+  return stop_signal == 0 ? 0 : 128 + stop_signal;
+}
 
 const std::vector<Command>& commands() {
-  static const std::vector<Command> all = {train_command()};
+  static const std::vector<Command> all = {train_command(), eval_command(),  embed_command(),
+                                           near_command(),  views_command(), info_command(),
+                                           pack_command(),  doctor_command()};
   return all;
 }
 

@@ -84,8 +84,10 @@ double parse_duration(const std::string& text) {
   const std::string unit = text.substr(used);
   const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
   if (used == 0 || factor == 0 || !(value > 0)) {
-    throw Error(ErrorKind::usage, {.what = "--max-time", .got = text, .expected = "for example 90s, "
-                                   "6m or 1.5h"});
+    throw Error(ErrorKind::usage, {.what = "--max-time",
+                                   .got = text,
+                                   .expected = "for example 90s, "
+                                               "6m or 1.5h"});
   }
   return value * factor;
 }
@@ -107,16 +109,15 @@ int dry_run(const Context& context, recipe::Config& config) {
   const int64_t state = trainer.parameter_bytes() + trainer.optimizer_bytes();
   const int64_t kept =
       2 + (config.train.keep_every > 0 ? total / per_epoch / config.train.keep_every : 0);
-  const nlohmann::json result = {
-      {"samples", source->size()},
-      {"parameters", trainer.parameters()},
-      {"peak_memory_bytes", recipe::peak_memory_bytes()},
-      {"seconds_per_step", step},
-      {"seconds_per_epoch", step * static_cast<double>(per_epoch)},
-      {"seconds", step * static_cast<double>(total)},
-      {"steps", total},
-      {"disk_bytes", state * kept},
-      {"negatives_per_anchor", trainer.negatives_per_anchor()}};
+  const nlohmann::json result = {{"samples", source->size()},
+                                 {"parameters", trainer.parameters()},
+                                 {"peak_memory_bytes", recipe::peak_memory_bytes()},
+                                 {"seconds_per_step", step},
+                                 {"seconds_per_epoch", step * static_cast<double>(per_epoch)},
+                                 {"seconds", step * static_cast<double>(total)},
+                                 {"steps", total},
+                                 {"disk_bytes", state * kept},
+                                 {"negatives_per_anchor", trainer.negatives_per_anchor()}};
   const double epoch_seconds = step * static_cast<double>(per_epoch);
   look::Table table({"dry run", ""});
   table.add({"pictures", fmt::format("{}", source->size())});
@@ -126,7 +127,8 @@ int dry_run(const Context& context, recipe::Config& config) {
                                  look::format_duration(epoch_seconds),
                                  look::format_duration(step * static_cast<double>(total)), total,
                                  1000 * step)});
-  table.add({"disk", fmt::format("{} for {} checkpoints", look::format_bytes(static_cast<double>(state * kept)), kept)});
+  table.add({"disk", fmt::format("{} for {} checkpoints",
+                                 look::format_bytes(static_cast<double>(state * kept)), kept)});
   table.add({"negatives", fmt::format("{} an anchor", trainer.negatives_per_anchor())});
   context.print(table.str(context.color, context.width) + "Nothing was trained.\n");
   context.write_json(result);
@@ -161,8 +163,9 @@ void print_settings(const Context& context, const recipe::Config& config,
                     const fs::path& out) {
   look::Table table({"run", out.string()});
   table.add({"data", fmt::format("{} ({} pictures)", config.data.path, source.size())});
-  table.add({"views", fmt::format("{}, {} a picture, {} px", config.view_options.recipe,
-                                  config.views().view_count(), config.views().views.front().height)});
+  table.add(
+      {"views", fmt::format("{}, {} a picture, {} px", config.view_options.recipe,
+                            config.views().view_count(), config.views().views.front().height)});
   table.add({"encoder", fmt::format("{} ({} parameters with heads)", config.encoder.name,
                                     trainer.parameters())});
   table.add({"method", fmt::format("{}, {} negatives an anchor", config.method_name,
@@ -171,10 +174,10 @@ void print_settings(const Context& context, const recipe::Config& config,
                                   config.train.batch,
                                   static_cast<double>(trainer.total_steps()) /
                                       static_cast<double>(trainer.steps_per_epoch()))});
-  table.add({"optimiser", fmt::format("{}, learning rate {:.4g} ({} scaling of {:.4g})",
-                                      text_of(config, "optimizer.name"),
-                                      trainer.peak_learning_rate(),
-                                      text_of(config, "schedule.lr_scaling"), config.schedule.lr)});
+  table.add(
+      {"optimiser", fmt::format("{}, learning rate {:.4g} ({} scaling of {:.4g})",
+                                text_of(config, "optimizer.name"), trainer.peak_learning_rate(),
+                                text_of(config, "schedule.lr_scaling"), config.schedule.lr)});
   table.add({"device", fmt::format("{} {}", trainer.device().str(), trainer.precision())});
   context.print(table.str(context.color, context.width) + "\n");
 }
@@ -187,11 +190,11 @@ int finish(const Context& context, const RunFolder& run, const learn::TrainResul
     context.print(fmt::format("stopped at step {}; go on with\n  vistas train --resume {}\n",
                               result.step, path));
   } else {
-    context.print(fmt::format(
-        "done: {} steps in {}, {:.0f} images/s, {:.1f} % waiting for data\n"
-        "look at it with\n  vistas info {}\n  vistas eval {} --data LABELLED\n",
-        result.step, look::format_duration(result.seconds), result.samples_per_second,
-        100 * result.waiting, path, path));
+    context.print(
+        fmt::format("done: {} steps in {}, {:.0f} images/s, {:.1f} % waiting for data\n"
+                    "look at it with\n  vistas info {}\n  vistas eval {} --data LABELLED\n",
+                    result.step, look::format_duration(result.seconds), result.samples_per_second,
+                    100 * result.waiting, path, path));
   }
   context.write_json({{"run", path},
                       {"step", result.step},
@@ -291,24 +294,37 @@ Command train_command() {
        "vistas train recipes/vision/simclr-cifar10.toml --set method.temperature=0.2 --dry-run"},
       [](CLI::App& app) -> std::function<int(const Context&)> {
         const auto a = std::make_shared<TrainArguments>();
-        app.add_option("input", a->input, "a recipe (.toml), or the data: settings that suit its "
-                       "size are chosen")->type_name("DATA|RECIPE");
+        app.add_option("input", a->input,
+                       "a recipe (.toml), or the data: settings that suit its "
+                       "size are chosen")
+            ->type_name("DATA|RECIPE");
         app.add_option("--data", a->data, "the data, instead of the recipe's")->group("Data");
         app.add_option("--method", a->method, "short for --set method.name=NAME [simclr]")
             ->group("Settings");
         app.add_option("--set", a->sets, "one setting, KEY=VALUE; may be given many times")
-            ->type_name("KEY=VALUE")->group("Settings")->allow_extra_args(false);
+            ->type_name("KEY=VALUE")
+            ->group("Settings")
+            ->allow_extra_args(false);
         app.add_option("--out", a->out, "the run folder to make [runs/NAME]")->group("Output");
         app.add_option("--resume", a->resume, "go on with this run from its last checkpoint")
-            ->type_name("RUN")->group("Running");
-        app.add_option("--max-time", a->max_time, "end in time, for example 90s, 6m or 1.5h: fixes "
-                       "the number of steps once, from the first timed steps")->group("Running");
-        app.add_flag("--dry-run", a->dry_run, "print parameters, memory, time, disk and negatives "
-                     "an anchor, and train nothing")->group("Running");
-        app.add_flag_callback("--settings", [] {
-             fmt::print("{}", settings_help());
-             throw CLI::Success();
-           }, "list every setting with default and range, and stop")->group("Settings");
+            ->type_name("RUN")
+            ->group("Running");
+        app.add_option("--max-time", a->max_time,
+                       "end in time, for example 90s, 6m or 1.5h: fixes "
+                       "the number of steps once, from the first timed steps")
+            ->group("Running");
+        app.add_flag("--dry-run", a->dry_run,
+                     "print parameters, memory, time, disk and negatives "
+                     "an anchor, and train nothing")
+            ->group("Running");
+        app.add_flag_callback(
+               "--settings",
+               [] {
+                 fmt::print("{}", settings_help());
+                 throw CLI::Success();
+               },
+               "list every setting with default and range, and stop")
+            ->group("Settings");
         return [a](const Context& context) { return train(context, *a); };
       }};
 }

@@ -7,7 +7,9 @@
 
 namespace vistas::app {
 
-TrainDisplay::~TrainDisplay() { clear(); }
+TrainDisplay::~TrainDisplay() {
+  clear();
+}
 
 void TrainDisplay::clear() {
   if (line_open_) fmt::print(stderr, "\r\033[K");
@@ -24,8 +26,9 @@ void TrainDisplay::on_report(const learn::StepReport& r) {
   p.learning_rate = r.learning_rate;
   p.images_per_second = r.samples_per_second;
   p.waiting = r.waiting;
-  p.seconds_left = r.seconds_left;
-  p.health = r.health.verdict.empty() ? "ok" : r.health.verdict.substr(0, r.health.verdict.find(':'));
+  if (r.step < r.total) p.seconds_left = r.seconds_left;
+  p.health =
+      r.health.verdict.empty() ? "ok" : r.health.verdict.substr(0, r.health.verdict.find(':'));
   if (context_.terminal) {
     fmt::print(stderr, "\r\033[K{}", look::progress_line(p, context_.width - 1));
     line_open_ = true;

@@ -9,8 +9,7 @@ namespace vistas::methods {
 using learn::Batch;
 using learn::Embeddings;
 
-SimClr::SimClr(std::shared_ptr<learn::Encoder> encoder, const SimClrOptions& options,
-               uint64_t seed)
+SimClr::SimClr(std::shared_ptr<learn::Encoder> encoder, const SimClrOptions& options, uint64_t seed)
     : encoder_(register_module("encoder", std::move(encoder))),
       projector_(register_module(
           "projector", std::make_shared<Projector>(encoder_->dim(), options.projector, seed))),

@@ -20,7 +20,8 @@ struct DataOptions {
   std::string path;
   vision::SourceOptions source;
   void fields(Fields& f) {
-    f.add("path", path, "folder of pictures, list of paths, CIFAR or IDX folder, tar shard, .vpack");
+    f.add("path", path,
+          "folder of pictures, list of paths, CIFAR or IDX folder, tar shard, .vpack");
     source.fields(f);
   }
 };

@@ -36,8 +36,8 @@ void check_tasks(const EvalOptions& options) {
   for (const EvalTask& task : eval_tasks()) names.push_back(task.name);
   for (const std::string& task : options.tasks) {
     if (std::find(names.begin(), names.end(), task) == names.end()) {
-      throw Error(ErrorKind::usage, {.what = "unknown task '" + task + "'",
-                                     .fix = did_you_mean(task, names)});
+      throw Error(ErrorKind::usage,
+                  {.what = "unknown task '" + task + "'", .fix = did_you_mean(task, names)});
     }
   }
 }
@@ -141,9 +141,9 @@ class Evaluation {
       progress_(fmt::format("linear probe on the {} features, {} labels", f.encoder, text));
       measure::LinearProbeOptions probe;
       probe.seed = static_cast<int64_t>(seed);
-      rows_.add(f.encoder, "linear", text, labelled,
-                measure::linear_probe(bank, labels, f.test, test_labels_, classes_, probe)
-                    .test.top1);
+      rows_.add(
+          f.encoder, "linear", text, labelled,
+          measure::linear_probe(bank, labels, f.test, test_labels_, classes_, probe).test.top1);
     }
   }
 
@@ -219,8 +219,10 @@ LabelledData open_labelled(const std::string& path, const vision::SourceOptions&
   data.train = vision::subset(all, split.train);
   data.test = vision::subset(all, split.test);
   data.description = fmt::format(
-      "the data has no splits: a stratified 80/20 split by seed {}, fitted on {} pictures, measured "
-      "on {}", seed, data.train->size(), data.test->size());
+      "the data has no splits: a stratified 80/20 split by seed {}, fitted on {} pictures, "
+      "measured "
+      "on {}",
+      seed, data.train->size(), data.test->size());
   return data;
 }
 
@@ -249,8 +251,9 @@ std::vector<EvalRow> evaluate_one_shot(const vision::Bundle& bundle, Source sour
     }
   }
   if (runs.empty()) {
-    throw Error(ErrorKind::data, {.what = "the data has no one-shot runs",
-                                  .expected = "pictures named <run>/training/... and <run>/test/..."});
+    throw Error(ErrorKind::data,
+                {.what = "the data has no one-shot runs",
+                 .expected = "pictures named <run>/training/... and <run>/test/..."});
   }
   const auto& how = options.finetune.features;
   const vision::Bundle random = vision::untrained(bundle, 0);
@@ -262,10 +265,10 @@ std::vector<EvalRow> evaluate_one_shot(const vision::Bundle& bundle, Source sour
   for (const Frozen& f : all) {
     for (const auto& [name, run] : runs) {
       const auto& [support, queries] = run;
-      rows.add(f.encoder, "one-shot", fmt::format("{}", 1), static_cast<int64_t>(support.size()),
-               measure::nearest_example_accuracy(
-                   rows_of(f.train, support), rows_of(labels, support), rows_of(f.train, queries),
-                   rows_of(labels, queries)));
+      rows.add(
+          f.encoder, "one-shot", fmt::format("{}", 1), static_cast<int64_t>(support.size()),
+          measure::nearest_example_accuracy(rows_of(f.train, support), rows_of(labels, support),
+                                            rows_of(f.train, queries), rows_of(labels, queries)));
     }
   }
   return rows.finish();

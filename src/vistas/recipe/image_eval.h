@@ -42,10 +42,10 @@ const std::vector<EvalTask>& eval_tasks();
 
 // One line of the result: an encoder on a task with so many labels, over seeds.
 struct EvalRow {
-  std::string encoder;  // "trained", "untrained", "pixels", "scratch"
-  std::string task;     // "knn k=20", "linear", "finetune"
-  std::string labels;   // "1%"
-  int64_t labelled = 0;  // pictures
+  std::string encoder;         // "trained", "untrained", "pixels", "scratch"
+  std::string task;            // "knn k=20", "linear", "finetune"
+  std::string labels;          // "1%"
+  int64_t labelled = 0;        // pictures
   std::vector<double> values;  // top-1 accuracy by seed, 0..1
   measure::Summary summary;
 };

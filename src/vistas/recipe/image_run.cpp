@@ -38,8 +38,8 @@ std::function<double(learn::Encoder&)> online_score(
   std::vector<int64_t> labels;
   for (int64_t i = 0; i < source->size(); ++i) labels.push_back(source->label(i));
   const auto seed = static_cast<uint64_t>(config.train.seed);
-  const auto share = std::min(1.0, static_cast<double>(kScorePictures) /
-                                       static_cast<double>(source->size()));
+  const auto share =
+      std::min(1.0, static_cast<double>(kScorePictures) / static_cast<double>(source->size()));
   const auto drawn = measure::draw_labels(labels, {.fraction = share}, seed);
   const std::shared_ptr<const vision::ImageSource> pictures = vision::subset(source, drawn);
   const vision::Bundle bundle{config.encoder, encoder, preprocess_of(config)};
@@ -58,9 +58,9 @@ std::function<double(learn::Encoder&)> online_score(
     const at::Tensor all = at::tensor(kept);
     measure::KnnOptions knn;
     knn.k = {kScoreNeighbours};
-    const auto result = measure::knn_classify(rows(features.values, split.train),
-                                              rows(all, split.train),
-                                              rows(features.values, split.test), classes, knn);
+    const auto result =
+        measure::knn_classify(rows(features.values, split.train), rows(all, split.train),
+                              rows(features.values, split.test), classes, knn);
     return measure::accuracy(result.front().predicted, rows(all, split.test));
   };
 }
@@ -88,11 +88,13 @@ Value suitable_settings(const vision::ImageSource& source) {
                    sides.end());
   const int side = sides[sides.size() / 2];
   const int size = side <= 40 ? 32 : side <= 80 ? 64 : side <= 160 ? 96 : 128;
-  const int64_t batch = std::clamp<int64_t>(int64_t{1} << static_cast<int>(std::log2(
-                            std::max<double>(1, static_cast<double>(n) / 4))), 2, 128);
+  const int64_t batch = std::clamp<int64_t>(
+      int64_t{1} << static_cast<int>(std::log2(std::max<double>(1, static_cast<double>(n) / 4))), 2,
+      128);
   // As many pictures in all as take minutes to hours on a small machine.
   const int64_t epochs = std::clamp<int64_t>(300'000 / n, 5, 200);
-  return parse_toml(fmt::format(R"([views]
+  return parse_toml(
+      fmt::format(R"([views]
 recipe = "simclr"
 size = {}
 strength = {}
@@ -115,10 +117,9 @@ batch = {}
 epochs = {}
 score_every = {}
 )",
-                                size, size <= 32 ? 0.5 : 1.0, size <= 64 ? "cifar" : "imagenet",
-                                size <= 64 ? 16 : 32, batch, epochs,
-                                std::max<int64_t>(1, epochs / 10)),
-                    "the settings for this data");
+                  size, size <= 32 ? 0.5 : 1.0, size <= 64 ? "cifar" : "imagenet",
+                  size <= 64 ? 16 : 32, batch, epochs, std::max<int64_t>(1, epochs / 10)),
+      "the settings for this data");
 }
 
 void settle(Config& config, const vision::ImageSource& source) {
@@ -140,8 +141,8 @@ ImageTraining image_training(const Config& config,
   learn::TrainParts& parts = training.parts;
   const auto seed = static_cast<uint64_t>(config.train.seed);
   const auto encoder = vision::make_encoder(config.encoder, seed);
-  training.batches = std::make_shared<vision::ImageBatches>(
-      source, config.views(), config.data.source.on_bad_image, seed);
+  training.batches = std::make_shared<vision::ImageBatches>(source, config.views(),
+                                                            config.data.source.on_bad_image, seed);
   parts.method = config.method->build(encoder, mix(seed, 1));
   parts.data = training.batches;
   parts.train = config.train;
@@ -172,7 +173,7 @@ void check_same_data(const RunFolder& run, const vision::ImageSource& source) {
   const auto* stored = std::get_if<std::string>(&found->second.data);
   if (stored != nullptr && *stored != fmt::format("{:016x}", vision::fingerprint(source))) {
     throw Error(ErrorKind::data, {.what = run.path().string() + ": the pictures have changed since "
-                                          "the run began",
+                                                                "the run began",
                                   .got = fmt::format("{} pictures", source.size()),
                                   .fix = "Restore them, or start a new run"});
   }

@@ -1,5 +1,8 @@
 #include "vistas/recipe/methods.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "vistas/base/error.h"
 #include "vistas/methods/simclr.h"
 
@@ -38,7 +41,7 @@ const MethodEntry& method_named(const std::string& name, const std::string& wher
   }
   throw Error(ErrorKind::usage, {.what = where + ": method.name",
                                  .got = name,
-                                 .expected = "a method of `vistas info methods`",
+                                 .expected = fmt::format("one of {}", fmt::join(names, ", ")),
                                  .fix = did_you_mean(name, names)});
 }
 

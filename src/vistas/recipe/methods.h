@@ -16,13 +16,13 @@ class MethodChoice {
   virtual ~MethodChoice() = default;
   virtual void fields(Fields& f) = 0;
   virtual std::shared_ptr<learn::Method> build(std::shared_ptr<learn::Encoder> encoder,
-                                                uint64_t seed) const = 0;
+                                               uint64_t seed) const = 0;
 };
 
 struct MethodEntry {
   std::string name;
-  std::string help;        // one sentence
-  std::string views;       // the view recipe it is published with
+  std::string help;   // one sentence
+  std::string views;  // the view recipe it is published with
   std::unique_ptr<MethodChoice> (*choose)();
 };
 

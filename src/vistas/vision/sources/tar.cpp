@@ -135,13 +135,22 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r\n") + 1 - first);
 }
 
-// Members grouped by key: the path up to the first dot of the file name.
+// "test" of "test/run01/a.png" where that is the name of a split; else empty.
+std::string split_of(std::string_view name) {
+  const std::string_view top = name.substr(0, name.find('/'));
+  const bool split = top.size() < name.size() && (top == "train" || top == "val" || top == "test");
+  return std::string(split ? top : "");
+}
+
+// Members of a split (all, if it is empty) grouped by key: the path up to the first dot of the file
+// name.
 void collect_samples(const std::vector<TarMember>& members, const std::string& prefix,
-                     std::vector<Sample>& to) {
+                     const std::string& split, std::vector<Sample>& to) {
   std::map<std::string_view, Sample> samples;
   std::vector<std::string_view> order;
   for (const TarMember& member : members) {
     const std::string_view name = member.name;
+    if (!split.empty() && split_of(name) != split) continue;
     const size_t file = name.rfind('/') == name.npos ? 0 : name.rfind('/') + 1;
     const size_t dot = name.find('.', file);
     if (dot == name.npos || dot == file) continue;
@@ -173,7 +182,8 @@ class TarSource : public EncodedSource {
     for (const fs::path& shard : shards) {
       files_.emplace_back(shard);
       const std::string prefix = shards.size() > 1 ? shard.filename().string() + "/" : "";
-      collect_samples(parse_tar(files_.back().bytes(), shard.string()), prefix, samples_);
+      collect_samples(parse_tar(files_.back().bytes(), shard.string()), prefix, options.split,
+                      samples_);
     }
     number_classes();
     set_decoding(options);
@@ -273,6 +283,19 @@ bool matches(const fs::path& path) {
   return is_tar_name(path.filename()) && (is_file(path) || shards_of(path).size() > 1);
 }
 
+// Shards whose members all lie in train/, val/ or test/ have these splits.
+std::vector<std::string> splits(const fs::path& path) {
+  std::set<std::string> found;
+  for (const fs::path& shard : shards_of(path)) {
+    const MappedFile file(shard);
+    for (const TarMember& member : parse_tar(file.bytes(), shard.string())) {
+      found.insert(split_of(member.name));
+    }
+  }
+  if (found.contains("")) return {};
+  return {found.begin(), found.end()};
+}
+
 std::unique_ptr<ImageSource> open(const fs::path& path, const SourceOptions& options) {
   return std::make_unique<TarSource>(path, shards_of(path), options);
 }
@@ -313,6 +336,6 @@ std::vector<TarMember> parse_tar(Bytes bytes, const std::string& name) {
   return members;
 }
 
-const SourceKind kTarKind{matches, no_splits, open};
+const SourceKind kTarKind{matches, splits, open};
 
 }  // namespace vistas::vision

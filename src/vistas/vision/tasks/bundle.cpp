@@ -27,11 +27,12 @@ fs::path find_bundle(const fs::path& path) {
     const RunFolder run = RunFolder::open(path);
     return run.checkpoint(run.has_checkpoint("best") ? "best" : "last");
   }
-  throw Error(ErrorKind::data, {.what = path.string() + ": no trained encoder",
-                                .got = fs::exists(path) ? "neither encoder.json nor config.toml in it"
-                                                        : "nothing there",
-                                .expected = "a run folder of `vistas train`, one of its "
-                                            "checkpoints, or a bundle"});
+  throw Error(
+      ErrorKind::data,
+      {.what = path.string() + ": no trained encoder",
+       .got = fs::exists(path) ? "neither encoder.json nor config.toml in it" : "nothing there",
+       .expected = "a run folder of `vistas train`, one of its "
+                   "checkpoints, or a bundle"});
 }
 
 Bundle load_bundle(const fs::path& folder) {

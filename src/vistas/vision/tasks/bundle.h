@@ -14,7 +14,7 @@ namespace vistas::vision {
 struct Bundle {
   EncoderOptions options;
   std::shared_ptr<ImageEncoder> encoder;  // in evaluation mode
-  ViewRecipe preprocess;                    // one view without chance
+  ViewRecipe preprocess;                  // one view without chance
 };
 
 // The content of encoder.json.

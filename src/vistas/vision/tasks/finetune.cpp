@@ -57,8 +57,8 @@ at::Tensor finetune(const Bundle& start, std::shared_ptr<const ImageSource> trai
   parts.data = std::make_shared<ImageBatches>(train, light_views(start.preprocess),
                                               options.features.on_bad_image, seed);
   parts.train.batch = std::min(options.batch, train->size());
-  parts.train.steps = std::max(options.min_steps,
-                               options.epochs * (train->size() / parts.train.batch));
+  parts.train.steps =
+      std::max(options.min_steps, options.epochs * (train->size() / parts.train.batch));
   parts.train.seed = static_cast<int64_t>(seed);
   parts.train.device = options.features.device;
   parts.train.precision = options.features.precision;

@@ -35,7 +35,7 @@ struct FinetuneOptions {
   int64_t epochs = 30;
   int64_t min_steps = 500;  // few labels are seen more often
   int64_t batch = 64;
-  double lr = 0.03;         // SGD, momentum 0.9, cosine to 0, for encoder and linear layer alike
+  double lr = 0.03;  // SGD, momentum 0.9, cosine to 0, for encoder and linear layer alike
   double weight_decay = 5e-4;
   FeatureOptions features;
 };

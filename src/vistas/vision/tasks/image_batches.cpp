@@ -31,8 +31,9 @@ learn::Batch ImageBatches::make(const std::vector<int64_t>& samples, uint64_t ep
   learn::Batch batch;
   std::vector<float*> out;
   for (int v = 0; v < maker_.view_count(); ++v) {
-    const at::Tensor pixels = at::empty({rows, channels, maker_.height(v), maker_.width(v)},
-                                        at::TensorOptions(at::kFloat), at::MemoryFormat::ChannelsLast);
+    const at::Tensor pixels =
+        at::empty({rows, channels, maker_.height(v), maker_.width(v)},
+                  at::TensorOptions(at::kFloat), at::MemoryFormat::ChannelsLast);
     out.push_back(pixels.mutable_data_ptr<float>());
     batch.views.push_back({{{"pixels", pixels}}});
   }
@@ -47,8 +48,7 @@ learn::Batch ImageBatches::make(const std::vector<int64_t>& samples, uint64_t ep
       info = picture;
       return maker_.needed_box(picture.height, picture.width, key);
     };
-    const Sample sample =
-        reader_.read(samples[static_cast<size_t>(row)], needed, scratch.storage);
+    const Sample sample = reader_.read(samples[static_cast<size_t>(row)], needed, scratch.storage);
     const PicturePart part(sample.view, sample.part, info.height, info.width);
     for (int v = 0; v < maker_.view_count(); ++v) {
       const int64_t size = channels * maker_.height(v) * maker_.width(v);

@@ -1,0 +1,193 @@
+// vistas eval: how good an encoder is, on labelled pictures.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <chrono>
+#include <filesystem>
+
+#include "vistas/app/command.h"
+#include "vistas/app/shared.h"
+#include "vistas/base/error.h"
+#include "vistas/base/files.h"
+#include "vistas/base/run_folder.h"
+#include "vistas/look/table.h"
+#include "vistas/look/text.h"
+#include "vistas/recipe/image_eval.h"
+
+namespace fs = std::filesystem;
+
+namespace vistas::app {
+namespace {
+
+struct EvalArguments {
+  std::string run, data;
+  recipe::EvalOptions options;
+  std::vector<int64_t> k{20, 200};
+  int64_t split_seed = 0;
+};
+
+nlohmann::json to_json(const recipe::EvalRow& row) {
+  return {{"encoder", row.encoder},   {"task", row.task},
+          {"labels", row.labels},     {"labelled", row.labelled},
+          {"mean", row.summary.mean}, {"std", finite_or_null(row.summary.std)},
+          {"values", row.values}};
+}
+
+std::string percent(const measure::Summary& s) {
+  if (s.count < 2) return fmt::format("{:.2f}", 100 * s.mean);
+  return fmt::format("{:.2f} +- {:.2f}", 100 * s.mean, 100 * s.std);
+}
+
+// Without --data the pictures of the run itself are used, where they have labels.
+std::string data_of(const EvalArguments& a) {
+  if (!a.data.empty()) return a.data;
+  if (RunFolder::holds_run(a.run)) {
+    const Value config = read_toml(RunFolder::open(a.run).config());
+    return std::get<std::string>(config.table().at("data").table().at("path").data);
+  }
+  throw Error(ErrorKind::usage, {.what = "no data to measure on", .fix = "Give --data LABELLED"});
+}
+
+void save(const EvalArguments& a, const std::string& name, const nlohmann::json& result) {
+  if (!RunFolder::holds_run(a.run)) return;
+  const fs::path folder = fs::path(a.run) / "eval";
+  fs::create_directories(folder);
+  write_file_atomic(folder / name, result.dump(2) + "\n");
+}
+
+int one_shot(const Context& context, const EvalArguments& a, const vision::Bundle& bundle,
+             const std::string& where) {
+  vision::SourceOptions options;
+  options.split = "test";
+  const std::shared_ptr<const vision::ImageSource> source =
+      vision::open_source(data_of(a), options);
+  const auto start = std::chrono::steady_clock::now();
+  const auto rows = recipe::evaluate_one_shot(bundle, source, a.options);
+  nlohmann::json result = {
+      {"encoder", where},
+      {"seconds", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()}};
+  look::Table table({"one-shot accuracy", "mean (%)", "std over runs", "runs"});
+  for (const auto& row : rows) {
+    table.add({row.encoder, fmt::format("{:.1f}", 100 * row.summary.mean),
+               fmt::format("{:.1f}", 100 * row.summary.std), fmt::format("{}", row.values.size())},
+              row.encoder == "trained");
+    result[row.encoder] = {
+        {"mean", row.summary.mean}, {"std", row.summary.std}, {"runs", row.values}};
+  }
+  context.print(table.str(context.color, context.width));
+  save(a, "one-shot.json", result);
+  context.write_json(result);
+  return 0;
+}
+
+int eval(const Context& context, EvalArguments& a) {
+  const fs::path folder = vision::find_bundle(a.run);
+  const vision::Bundle bundle = vision::load_bundle(folder);
+  if (a.options.tasks == std::vector<std::string>{"one-shot"}) {
+    return one_shot(context, a, bundle, folder.string());
+  }
+  a.options.knn.k = a.k;
+  const auto data = recipe::open_labelled(data_of(a), {}, static_cast<uint64_t>(a.split_seed));
+  StatusLine status(context);
+  const auto result = recipe::evaluate(bundle, data, a.options,
+                                       [&](const std::string& doing) { status.show(doing); });
+  status.clear();
+  look::Table table({"encoder", "task", "labels", "pictures", "top-1 (%)"});
+  nlohmann::json rows = nlohmann::json::array();
+  for (const auto& row : result.rows) {
+    table.add(
+        {row.encoder, row.task, row.labels, fmt::format("{}", row.labelled), percent(row.summary)},
+        row.encoder == "trained");
+    rows.push_back(to_json(row));
+  }
+  context.print(table.str(context.color, context.width));
+  const auto& view = bundle.preprocess.views.front();
+  const std::string how =
+      fmt::format("encoder {}, frozen features of a {} x {} view without chance; {}; {} {}",
+                  folder.string(), view.height, view.width, data.description, a.options.seeds,
+                  a.options.seeds == 1 ? "seed" : "seeds (mean +- standard deviation)");
+  context.print(how + "\n");
+  print_bad_images(context, result.bad);
+  const nlohmann::json json = {{"encoder", folder.string()},
+                               {"data", data_of(a)},
+                               {"how", how},
+                               {"rows", rows},
+                               {"bad_images", result.bad.count}};
+  save(a, fmt::format("{}.json", fmt::join(a.options.tasks, "-")), json);
+  context.write_json(json);
+  return 0;
+}
+
+}  // namespace
+
+Command eval_command() {
+  return {
+      "eval",
+      "Measures an encoder on labelled pictures: nearest neighbours, linear probe, fine-tuning.",
+      {"vistas eval runs/a --data labelled/",
+       "vistas eval runs/a --data labelled/ --tasks knn,linear --labels 50%,100% --seeds 3",
+       "vistas eval runs/a --data labelled/ --tasks linear --baselines --json result.json"},
+      [](CLI::App& app) -> std::function<int(const Context&)> {
+        const auto a = std::make_shared<EvalArguments>();
+        auto& o = a->options;
+        app.add_option("run", a->run,
+                       "a run folder (its best or last checkpoint), a "
+                       "checkpoint or a bundle")
+            ->required()
+            ->type_name("RUN");
+        app.add_option("--data", a->data,
+                       "labelled pictures; with splits train and test (or "
+                       "val) they are kept apart, without a stratified 80/20 split is drawn "
+                       "[the data of the run]")
+            ->group("Data");
+        app.add_option("--split-seed", a->split_seed, "seed of that split")
+            ->capture_default_str()
+            ->check(CLI::NonNegativeNumber)
+            ->group("Data");
+        app.add_option("--tasks", o.tasks, "of knn, linear, finetune; or one-shot alone")
+            ->delimiter(',')
+            ->capture_default_str()
+            ->group("Measures");
+        app.add_option("--labels", o.labels,
+                       "shares of the training labels, each by itself: "
+                       "1% of every class, or 5 of every class")
+            ->delimiter(',')
+            ->capture_default_str()
+            ->group("Measures");
+        app.add_option("--seeds", o.seeds,
+                       "draws of the labels; mean and standard deviation "
+                       "are reported")
+            ->capture_default_str()
+            ->check(CLI::Range(1, 1000))
+            ->group("Measures");
+        app.add_flag("--baselines", o.baselines,
+                     "also raw pixels, the untrained encoder, and "
+                     "(with finetune) training from scratch")
+            ->group("Measures");
+        app.add_option("--k", a->k, "neighbours of knn, each by itself")
+            ->delimiter(',')
+            ->capture_default_str()
+            ->check(CLI::PositiveNumber)
+            ->group("Measures");
+        app.add_option("--knn-temperature", o.knn.temperature,
+                       "a neighbour votes with "
+                       "exp(cosine / temperature)")
+            ->capture_default_str()
+            ->check(CLI::Range(1e-4, 100.0))
+            ->group("Measures");
+        app.add_option("--finetune-epochs", o.finetune.epochs,
+                       "passes over the labels, at "
+                       "least 500 steps")
+            ->capture_default_str()
+            ->check(CLI::Range(1, 100000))
+            ->group("Measures");
+        app.add_option("--finetune-lr", o.finetune.lr, "learning rate of fine-tuning")
+            ->capture_default_str()
+            ->check(CLI::Range(1e-6, 10.0))
+            ->group("Measures");
+        add_feature_options(app, o.finetune.features);
+        return [a](const Context& context) { return eval(context, *a); };
+      }};
+}
+
+}  // namespace vistas::app

@@ -1,0 +1,178 @@
+// vistas info: what is in a run, a bundle or a source of pictures.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <map>
+
+#include "vistas/app/command.h"
+#include "vistas/base/files.h"
+#include "vistas/base/run_folder.h"
+#include "vistas/learn/tensors.h"
+#include "vistas/look/table.h"
+#include "vistas/look/text.h"
+#include "vistas/recipe/config.h"
+#include "vistas/vision/sources/source.h"
+#include "vistas/vision/tasks/bundle.h"
+
+namespace fs = std::filesystem;
+
+namespace vistas::app {
+namespace {
+
+int64_t parameters_of(const vision::Bundle& bundle) {
+  int64_t count = 0;
+  for (const auto& p : bundle.encoder->parameters()) count += p.numel();
+  return count;
+}
+
+nlohmann::json describe_bundle(const fs::path& folder, look::Table& table) {
+  const vision::Bundle bundle = vision::load_bundle(folder);
+  const auto& view = bundle.preprocess.views.front();
+  table.add(
+      {"encoder", fmt::format("{}, {} parameters, {} features", bundle.options.name,
+                              look::format_count(parameters_of(bundle)), bundle.encoder->dim())});
+  table.add({"pictures", fmt::format("{} channels, {} x {}", bundle.options.channels, view.height,
+                                     view.width)});
+  return {{"encoder", bundle.options.name},
+          {"parameters", parameters_of(bundle)},
+          {"dim", bundle.encoder->dim()},
+          {"height", view.height},
+          {"width", view.width},
+          {"channels", bundle.options.channels}};
+}
+
+int info_run(const Context& context, const std::string& path) {
+  const RunFolder run = RunFolder::open(path);
+  recipe::Config config(read_toml(run.config()));
+  look::Table table({"run", path});
+  table.add({"data", config.data.path});
+  table.add({"method", config.method_name});
+  nlohmann::json json = {{"kind", "run"}, {"data", config.data.path}};
+  std::vector<double> losses;
+  std::ifstream metrics(run.path() / "metrics.jsonl");
+  nlohmann::json last, score;
+  for (std::string line; std::getline(metrics, line);) {
+    const auto entry = nlohmann::json::parse(line, nullptr, false);
+    if (entry.contains("loss")) {
+      losses.push_back(entry["loss"]);
+      last = entry;
+    } else if (entry.contains("online_knn")) {
+      score = entry["online_knn"];
+    }
+  }
+  if (!losses.empty()) {
+    constexpr int kColumns = 40;
+    table.add(
+        {"progress", fmt::format("step {} of {}", int64_t{last["step"]}, config.train.steps)});
+    table.add({"loss", fmt::format("{} {:.4f} -> {:.4f}", look::sparkline(losses, kColumns),
+                                   losses.front(), losses.back())});
+    table.add({"health", fmt::format("std {:.4f} (even spread {:.4f}), effective rank {:.1f}",
+                                     last["std"].get<double>(), last["std_expected"].get<double>(),
+                                     last["effective_rank"].get<double>())});
+    json["last"] = last;
+  }
+  if (!score.is_null()) {
+    table.add({"online kNN", fmt::format("{:.2f} %", 100 * score.get<double>())});
+    json["online_knn"] = score;
+  }
+  if (run.has_checkpoint()) {
+    const fs::path folder = vision::find_bundle(path);
+    table.add({"checkpoint", folder.string()});
+    json["checkpoint"] = folder.string();
+    json["bundle"] = describe_bundle(folder, table);
+  } else {
+    table.add({"checkpoint", "none yet"});
+  }
+  context.print(table.str(context.color, context.width));
+  context.write_json(json);
+  return 0;
+}
+
+int info_source(const Context& context, const std::string& path) {
+  const auto splits = vision::splits_of(path);
+  nlohmann::json json = {{"kind", "pictures"}};
+  std::vector<std::string> parts = splits;
+  if (parts.empty()) parts.push_back("");
+  for (const std::string& split : parts) {
+    vision::SourceOptions options;
+    options.split = split;
+    const auto source = vision::open_source(path, options);
+    int64_t bad = 0, bytes = 0;
+    int low = std::numeric_limits<int>::max(), high = 0;
+    std::map<std::string, int64_t> kinds, labels;
+    std::string first_bad;
+    for (int64_t i = 0; i < source->size(); ++i) {
+      bytes += source->stored_bytes(i);
+      try {
+        const auto info = source->info(i);
+        low = std::min({low, info.height, info.width});
+        high = std::max({high, info.height, info.width});
+        const int bits = 8 * static_cast<int>(vision::size_of(info.type));
+        ++kinds[fmt::format("{} {} x {} bit", vision::name_of(info.format), info.channels, bits)];
+      } catch (const std::exception& error) {
+        if (bad++ == 0) first_bad = error.what();
+      }
+      if (source->label(i) >= 0) {
+        ++labels[source->class_names()[static_cast<size_t>(source->label(i))]];
+      }
+    }
+    look::Table table({split.empty() ? "pictures" : "split " + split, path});
+    table.add({"pictures", look::format_count(source->size())});
+    table.add({"stored", look::format_bytes(static_cast<double>(bytes))});
+    if (high > 0) table.add({"sides", fmt::format("{} to {} pixels", low, high)});
+    for (const auto& [kind, count] : kinds) table.add({kind, look::format_count(count)});
+    if (bad > 0) table.add({"bad", fmt::format("{}, the first: {}", bad, first_bad)});
+    if (labels.empty()) {
+      table.add({"classes", "no labels"});
+    } else {
+      int64_t least = std::numeric_limits<int64_t>::max(), most = 0;
+      for (const auto& [name, count] : labels) {
+        least = std::min(least, count);
+        most = std::max(most, count);
+      }
+      table.add({"classes", fmt::format("{}, {} to {} pictures each", labels.size(), least, most)});
+    }
+    context.print(table.str(context.color, context.width) + "\n");
+    json[split.empty() ? "all" : split] = {{"pictures", source->size()},
+                                           {"bytes", bytes},
+                                           {"bad", bad},
+                                           {"kinds", kinds},
+                                           {"labels", labels}};
+  }
+  context.write_json(json);
+  return 0;
+}
+
+int info(const Context& context, const std::string& path) {
+  if (RunFolder::holds_run(path)) return info_run(context, path);
+  if (fs::exists(fs::path(path) / "encoder.json")) {
+    look::Table table({"bundle", path});
+    nlohmann::json json = describe_bundle(path, table);
+    json["kind"] = "bundle";
+    context.print(table.str(context.color, context.width));
+    context.write_json(json);
+    return 0;
+  }
+  return info_source(context, path);
+}
+
+}  // namespace
+
+Command info_command() {
+  return {
+      "info",
+      "Tells what is in a run folder, a bundle or a source of pictures.",
+      {"vistas info runs/a", "vistas info photos/", "vistas info runs/a/checkpoints/last --json -"},
+      [](CLI::App& app) -> std::function<int(const Context&)> {
+        const auto path = std::make_shared<std::string>();
+        app.add_option("path", *path, "a run folder, a checkpoint, a bundle or pictures")
+            ->required()
+            ->type_name("PATH");
+        return [path](const Context& context) { return info(context, *path); };
+      }};
+}
+
+}  // namespace vistas::app

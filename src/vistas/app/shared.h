@@ -1,0 +1,37 @@
+// Small things that several commands need.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "vistas/app/command.h"
+#include "vistas/vision/tasks/features.h"
+
+namespace vistas::app {
+
+// One line on the terminal that says what is going on; nothing where there is no terminal.
+class StatusLine {
+ public:
+  explicit StatusLine(const Context& context) : context_(context) {}
+  ~StatusLine() { clear(); }
+  void show(const std::string& text);
+  void clear();
+
+ private:
+  const Context& context_;
+  bool open_ = false;
+};
+
+// Progress of a pass over pictures on a status line.
+vision::FeatureProgress picture_progress(StatusLine& status, const std::string& doing);
+
+// JSON has no NaN.
+nlohmann::json finite_or_null(double value);
+
+// --batch, --threads, --device, --precision, --on-bad-image of commands that embed pictures.
+void add_feature_options(CLI::App& app, vision::FeatureOptions& options);
+
+// Prints how many pictures were left out, and the first of them.
+void print_bad_images(const Context& context, const vision::BadImages& bad);
+
+}  // namespace vistas::app

@@ -1,0 +1,131 @@
+// vistas views: a grid of the views that training would see.
+#include <fmt/format.h>
+
+#include "vistas/app/command.h"
+#include "vistas/base/error.h"
+#include "vistas/look/grid.h"
+#include "vistas/vision/sources/encode.h"
+#include "vistas/vision/sources/source.h"
+#include "vistas/vision/views/maker.h"
+
+namespace vistas::app {
+namespace {
+
+struct ViewsArguments {
+  std::string data, recipe = "simclr", out = "views.png";
+  int64_t draws = 6, pictures = 4, seed = 0;
+  vision::RecipeOptions options;
+};
+
+// A named recipe, or a TOML file: [[view]] tables, or a training recipe's [views].
+vision::ViewRecipe views_of(const ViewsArguments& a) {
+  if (!a.recipe.ends_with(".toml")) return vision::builtin_recipe(a.recipe, a.options);
+  const Value file = read_toml(a.recipe);
+  if (const auto view = file.table().find("view"); view != file.table().end()) {
+    return vision::parse_recipe(view->second);
+  }
+  const auto views = file.table().find("views");
+  if (views == file.table().end()) {
+    throw Error(ErrorKind::usage, {.what = a.recipe + ": no views in it",
+                                   .expected = "[[view]] tables, or a [views] table"});
+  }
+  std::string name = "simclr";
+  vision::RecipeOptions options;
+  Fields fields;
+  fields.add("recipe", name, "", vision::builtin_recipe_names());
+  options.fields(fields);
+  fields.set_all(views->second);
+  return vision::builtin_recipe(name, options);
+}
+
+int views(const Context& context, const ViewsArguments& a) {
+  const auto source = vision::open_source(a.data);
+  const vision::ViewRecipe recipe = views_of(a);
+  std::vector<vision::Image> images;  // keeps the pixels that the cells look at
+  std::vector<std::string> captions;
+  const int64_t pictures = std::min(a.pictures, source->size());
+  int64_t columns = 0;
+  for (int64_t i = 0; i < pictures; ++i) {
+    vision::Image storage;
+    vision::Box part;
+    const vision::ImageView picture = source->read(i, nullptr, storage, part);
+    const vision::ViewMaker maker(recipe, picture.channels, picture.type);
+    columns = 1 + a.draws * maker.view_count();
+    const auto keep = [&](const vision::ImageView& view, const std::string& caption) {
+      vision::Image copy(view.height, view.width, view.channels, view.type);
+      for (int y = 0; y < view.height; ++y) {
+        std::copy_n(view.row<std::byte>(y), copy.row_bytes(), copy.row<std::byte>(y));
+      }
+      images.push_back(std::move(copy));
+      captions.push_back(caption);
+    };
+    keep(picture, source->name(i));
+    vision::ViewScratch scratch;
+    for (int64_t draw = 0; draw < a.draws; ++draw) {
+      const DrawKey key{static_cast<uint64_t>(a.seed), static_cast<uint64_t>(draw),
+                        static_cast<uint64_t>(i), 0};
+      for (int v = 0; v < maker.view_count(); ++v) {
+        const auto trace = maker.make_pixels(picture, key, v, scratch);
+        keep(scratch.image.view(), fmt::format("view {}  {}x{}{}", v + 1, trace.box.width,
+                                               trace.box.height, trace.hflip ? " flip" : ""));
+      }
+    }
+  }
+  std::vector<look::GridCell> cells;
+  for (size_t i = 0; i < images.size(); ++i) cells.push_back({images[i].view(), captions[i]});
+  constexpr int64_t kMaxColumns = 9;
+  look::GridOptions options;
+  options.columns = static_cast<int>(std::min(columns, kMaxColumns));
+  options.title = fmt::format("{}: views of {}", a.recipe, a.data);
+  vision::write_png(a.out, look::compose_grid(cells, options).view());
+  context.print(fmt::format("{}: {} pictures, {} views of each\n", a.out, pictures, columns - 1));
+  context.write_json({{"file", a.out}, {"pictures", pictures}, {"views_of_each", columns - 1}});
+  return 0;
+}
+
+}  // namespace
+
+Command views_command() {
+  return {"views",
+          "Draws the views that training would see as a grid, the picture itself first.",
+          {"vistas views photos/cat.jpg --recipe simclr -o views.png",
+           "vistas views photos/ --recipe dino --size 96 --draws 1 -o views.png",
+           "vistas views photos/cat.jpg --recipe recipes/vision/simclr-cifar10.toml"},
+          [](CLI::App& app) -> std::function<int(const Context&)> {
+            const auto a = std::make_shared<ViewsArguments>();
+            std::string names;
+            for (const std::string& name : vision::builtin_recipe_names()) {
+              names += (names.empty() ? "" : ", ") + name;
+            }
+            app.add_option("data", a->data, "a picture, or a source whose first pictures are shown")
+                ->required()
+                ->type_name("DATA");
+            app.add_option("--recipe", a->recipe, "a file, or one of " + names)
+                ->capture_default_str()
+                ->group("Views");
+            app.add_option("--size", a->options.size, "side of the views of a named recipe")
+                ->capture_default_str()
+                ->check(CLI::Range(1, 65500))
+                ->group("Views");
+            app.add_option("--strength", a->options.strength, "of colour jitter in a named recipe")
+                ->capture_default_str()
+                ->check(CLI::Range(0.0, 10.0))
+                ->group("Views");
+            app.add_option("--draws", a->draws, "times the views of a picture are made")
+                ->capture_default_str()
+                ->check(CLI::Range(1, 100))
+                ->group("Views");
+            app.add_option("--pictures", a->pictures, "pictures shown of a source")
+                ->capture_default_str()
+                ->check(CLI::Range(1, 1000))
+                ->group("Data");
+            app.add_option("--seed", a->seed, "of the draws")
+                ->capture_default_str()
+                ->check(CLI::NonNegativeNumber)
+                ->group("Views");
+            app.add_option("-o,--out", a->out, "PNG file")->capture_default_str()->group("Output");
+            return [a](const Context& context) { return views(context, *a); };
+          }};
+}
+
+}  // namespace vistas::app
