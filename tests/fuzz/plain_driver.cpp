@@ -57,7 +57,7 @@ int main(int argc, char** argv) {
   long seconds = 0;
   std::string prefix = "./";
   std::vector<Input> seeds;
-  for (const std::string arg : std::vector<std::string>(argv + 1, argv + argc)) {
+  for (const std::string& arg : std::vector<std::string>(argv + 1, argv + argc)) {
     const std::string time = "-max_total_time=", artifact = "-artifact_prefix=";
     if (arg.starts_with(time)) {
       seconds = std::stol(arg.substr(time.size()));

@@ -159,16 +159,16 @@ TEST(Tar, SplitFoldersMayHoldShards) {
 TEST(Tar, LongNamesDuplicatesAndNamesThatPointElsewhere) {
   const std::string long_name = std::string(150, 'n') + ".png";
   const std::string pax_name = "p/\xC3\xBC ber lang.png";
-  const auto members = parse_tar(
-      bytes_of(tar_file({{"././@LongLink", long_name + '\0', 'L'},
-                         {"cut", "1"},
-                         {"pax", fmt::format("{} path={}\n", 9 + pax_name.size(), pax_name), 'x'},
-                         {"cut", "2"},
-                         {"../../etc/./evil.png", "3"},
-                         {"/root.png", "4"},
-                         {"cut", "5"},
-                         {"cut", "6"}})),
-      "t.tar");
+  const std::string file =
+      tar_file({{"././@LongLink", long_name + '\0', 'L'},
+                {"cut", "1"},
+                {"pax", fmt::format("{} path={}\n", 9 + pax_name.size(), pax_name), 'x'},
+                {"cut", "2"},
+                {"../../etc/./evil.png", "3"},
+                {"/root.png", "4"},
+                {"cut", "5"},
+                {"cut", "6"}});
+  const auto members = parse_tar(bytes_of(file), "t.tar");
   Names names;
   for (const TarMember& m : members) names.push_back(m.name);
   EXPECT_EQ(names, (Names{long_name, pax_name, "etc/evil.png", "root.png", "cut"}));

@@ -1,10 +1,10 @@
-// Picture files in memory to pixels: JPEG, PNG, WebP, TIFF, BMP, PNM/PAM/PFM, told apart by
-// content.
+// Picture files in memory to pixels: JPEG, PNG, WebP, TIFF, BMP, PNM/PAM/PFM, told by content.
 //
 // Pixels are those PIL gives: accurate inverse DCT, smooth chroma upsampling, no gamma, no colour
 // profiles. EXIF and TIFF orientation are not applied (torchvision's loader does not either).
 // CMYK becomes RGB as in PIL. Palettes are expanded, 1-, 2- and 4-bit samples become 8-bit ones,
-// 16-bit and float samples stay as they are. A truncated file is an error, as in PIL.
+// 16-bit and float samples stay as they are. Of several pages the first is read; animated WebP
+// files are refused. A truncated file is an error, as in PIL.
 #pragma once
 
 #include <cstddef>
