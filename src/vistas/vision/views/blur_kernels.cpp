@@ -56,7 +56,8 @@ HWY_INLINE void box_block(const BoxWeights& w, const uint8_t* const* lines, int 
   for (int k = 2; k <= 2 * radius + 1; ++k) middle = hn::Add(middle, load(k));
   const auto low = weigh(hn::InterleaveLower(d, middle, edges), w);
   const auto high = weigh(hn::InterleaveUpper(d, middle, edges), w);
-  // Narrowing puts the lanes back where interleaving took them from (x86, NEON; the tests check it).
+  // Narrowing puts the lanes back where interleaving took them from (x86, NEON; the tests check
+  // it).
   hn::StoreU(hn::DemoteTo(d8, hn::ReorderDemote2To(d, low, high)), d8, out + x);
 }
 #endif

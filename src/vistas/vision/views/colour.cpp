@@ -21,11 +21,8 @@ T grey(const T* p) {
 template <class F>
 void each_run(const ImageView& in, Image& out, const F& f) {
   out.reset(in.height, in.width, in.channels, in.type);
-  const bool gaps = in.row_bytes != out.row_bytes();
-  const size_t width = static_cast<size_t>(in.width), height = static_cast<size_t>(in.height);
-  const size_t pixels = gaps ? width : width * height;
-  for (int y = 0; y < (gaps ? in.height : 1); ++y)
-    f(in.row<uint8_t>(y), out.row<uint8_t>(y), pixels);
+  const Runs runs = runs_of(in);
+  for (int y = 0; y < runs.count; ++y) f(in.row<uint8_t>(y), out.row<uint8_t>(y), runs.pixels);
 }
 
 // Calls f(in row, out row) with the pixel type's pointers.
@@ -58,23 +55,28 @@ void blend_all(const ImageView& in, float degenerate, float factor, Image& out) 
   }
 }
 
+double sum_of_grey(const ImageView& in) {
+  const Runs runs = runs_of(in);
+  uint64_t sum = 0;
+  for (int y = 0; y < runs.count; ++y) sum += kernels::sum_grey(in.row<uint8_t>(y), runs.pixels);
+  return static_cast<double>(sum);
+}
+
 // The mean of L, or of all values where there is no L.
 template <class T>
 double mean_grey(const ImageView& in) {
-  std::conditional_t<std::integral<T>, uint64_t, double> sum = 0;
   const bool rgb = in.channels == 3;
   const int values = rgb ? in.width : in.width * in.channels;
-  for (int y = 0; y < in.height; ++y) {
-    const T* row = in.row<T>(y);
-    if constexpr (std::same_as<T, uint8_t>) {
-      if (rgb) {
-        sum += kernels::sum_grey(row, static_cast<size_t>(values));
-        continue;
-      }
+  double sum = 0;  // whole numbers stay exact
+  if (rgb && std::same_as<T, uint8_t>) {
+    sum = sum_of_grey(in);
+  } else {
+    for (int y = 0; y < in.height; ++y) {
+      const T* row = in.row<T>(y);
+      for (int i = 0; i < values; ++i) sum += static_cast<double>(rgb ? grey(row + 3 * i) : row[i]);
     }
-    for (int i = 0; i < values; ++i) sum += rgb ? grey(row + 3 * i) : row[i];
   }
-  return static_cast<double>(sum) / (static_cast<double>(in.height) * values);
+  return sum / (static_cast<double>(in.height) * values);
 }
 
 // The turn of the colour circle without HSV's rounding to 8 bits.

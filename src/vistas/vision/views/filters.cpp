@@ -233,25 +233,35 @@ void tensor_gaussian_blur(float* plane, int height, int width, int kernel, doubl
   filter(plane, static_cast<size_t>(width), height, width, 1, scratch, plane);
 }
 
+namespace {
+
+// One row of the blend with the smoothed picture, without the first and last pixel.
+template <class T>
+void sharpen_row(const T* above, const T* row, const T* below, int channels, int values,
+                 float factor, T* out) {
+  using Sum = std::conditional_t<std::integral<T>, int, float>;
+  const auto column = [=](int i) { return Sum{above[i]} + Sum{row[i]} + Sum{below[i]}; };
+  for (int i = channels; i < values - channels; ++i) {
+    const Sum sum = column(i - channels) + column(i) + column(i + channels) + 4 * Sum{row[i]};
+    float smooth = static_cast<float>(sum) / 13.0F;
+    if constexpr (std::integral<T>) smooth = static_cast<float>(static_cast<int>(smooth + 0.5F));
+    out[i] = blend<T>(smooth, static_cast<float>(row[i]), factor);
+  }
+}
+
+}  // namespace
+
 void sharpness(const ImageView& in, double factor, Image& out) {
   out.reset(in.height, in.width, in.channels, in.type);
-  const int channels = in.channels, values = in.width * channels;
+  const int values = in.width * in.channels;
   with_pixel_type(in.type, [&](auto p) {
     using T = decltype(p);
     for (int y = 0; y < in.height; ++y) {
       const T* row = in.row<T>(y);
       std::copy_n(row, values, out.row<T>(y));
       if (y == 0 || y == in.height - 1) continue;
-      const T *above = in.row<T>(y - 1), *below = in.row<T>(y + 1);
-      for (int i = channels; i < values - channels; ++i) {
-        double sum = 4.0 * row[i];
-        for (const int k : {i - channels, i, i + channels}) {
-          sum += static_cast<double>(above[k]) + row[k] + below[k];
-        }
-        const double smooth = std::integral<T> ? std::floor(sum / 13 + 0.5) : sum / 13;
-        out.row<T>(y)[i] = blend<T>(static_cast<float>(smooth), static_cast<float>(row[i]),
-                                    static_cast<float>(factor));
-      }
+      sharpen_row(in.row<T>(y - 1), row, in.row<T>(y + 1), in.channels, values,
+                  static_cast<float>(factor), out.row<T>(y));
     }
   });
 }

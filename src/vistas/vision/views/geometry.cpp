@@ -148,18 +148,27 @@ void transform(const ImageView& in, int height, int width, const Matrix& m,
       out);
 }
 
+// `bytes`, the size of a pixel, is a number or an integral_constant.
+template <class Pick, class Bytes>
+void move_pixels(const ImageView& in, const Pick& pick, Bytes bytes, Image& out) {
+  const int size = bytes;
+  for (int y = 0; y < out.height(); ++y) {
+    std::byte* to = out.row<std::byte>(y);
+    for (int x = 0; x < out.width(); ++x, to += size) {
+      const auto [from_x, from_y] = pick(x, y);
+      std::memcpy(to, in.row<std::byte>(from_y) + from_x * size, static_cast<size_t>(bytes));
+    }
+  }
+}
+
+// Output pixel (x, y) is the input's pixel pick(x, y).
 template <class Pick>
 void rearrange(const ImageView& in, int height, int width, const Pick& pick, Image& out) {
   out.reset(height, width, in.channels, in.type);
-  const size_t bytes = static_cast<size_t>(in.channels) * size_of(in.type);
-  for (int y = 0; y < height; ++y) {
-    std::byte* row = out.row<std::byte>(y);
-    for (int x = 0; x < width; ++x) {
-      const auto [from_x, from_y] = pick(x, y);
-      std::memcpy(row + static_cast<size_t>(x) * bytes,
-                  in.row<std::byte>(from_y) + static_cast<size_t>(from_x) * bytes, bytes);
-    }
-  }
+  const int bytes = in.channels * static_cast<int>(size_of(in.type));
+  if (bytes == 1) return move_pixels(in, pick, std::integral_constant<int, 1>(), out);
+  if (bytes == 3) return move_pixels(in, pick, std::integral_constant<int, 3>(), out);
+  move_pixels(in, pick, bytes, out);
 }
 
 // Multiples of 90 degrees that Pillow makes by moving pixels; false for all other rotations.

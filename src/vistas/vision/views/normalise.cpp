@@ -44,10 +44,10 @@ Normaliser::Normaliser(const std::vector<double>& mean, const std::vector<double
 
 void Normaliser::apply(const ImageView& in, float* out) const {
   if (in.type == PixelType::u8) {
-    const size_t n = static_cast<size_t>(in.width * in.channels);
-    for (int y = 0; y < in.height; ++y) {
-      kernels::normalise(in.row<uint8_t>(y), n, scale_.data(), shift_.data(), scale_.size(),
-                         out + static_cast<size_t>(y) * n);
+    const Runs runs = runs_of(in);
+    const size_t n = runs.pixels * static_cast<size_t>(in.channels);
+    for (int y = 0; y < runs.count; ++y, out += n) {
+      kernels::normalise(in.row<uint8_t>(y), n, scale_.data(), shift_.data(), scale_.size(), out);
     }
     return;
   }

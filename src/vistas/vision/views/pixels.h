@@ -45,6 +45,18 @@ T to_pixel(double value) {
   return static_cast<T>(std::clamp(value, 0.0, kWhite<T>));
 }
 
+// A picture as runs of neighbouring pixels: one run, or one a row if there are gaps between rows.
+struct Runs {
+  int count = 0;
+  size_t pixels = 0;  // of each run
+};
+inline Runs runs_of(const ImageView& image) {
+  const size_t width = static_cast<size_t>(image.width), height = static_cast<size_t>(image.height);
+  const size_t row = width * static_cast<size_t>(image.channels) * size_of(image.type);
+  if (image.row_bytes == row) return {1, width * height};
+  return {image.height, width};
+}
+
 // Throws a data error that names the operation if the picture has no pixels.
 void require_pixels(const ImageView& image, const char* operation);
 

@@ -77,8 +77,10 @@ void stretch_channel(const ImageView& in, int channel, Image& out) {
 void solarize(const ImageView& in, double threshold, Image& out) {
   if (in.type == PixelType::u8) {
     out.reset(in.height, in.width, in.channels, in.type);
-    for (int y = 0; y < in.height; ++y) {
-      kernels::solarize(in.row<uint8_t>(y), out.row_bytes(), static_cast<int>(std::ceil(threshold)),
+    const Runs runs = runs_of(in);
+    const size_t n = runs.pixels * static_cast<size_t>(in.channels);
+    for (int y = 0; y < runs.count; ++y) {
+      kernels::solarize(in.row<uint8_t>(y), n, static_cast<int>(std::ceil(threshold)),
                         out.row<uint8_t>(y));
     }
     return;
