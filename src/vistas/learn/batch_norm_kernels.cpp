@@ -324,9 +324,12 @@ ChannelStatistics channel_statistics(const at::Tensor& x) {
   const at::Tensor pivot = first.to(at::kFloat).contiguous();
   pass.whole.a = pivot.const_data_ptr<float>();
   ChannelStatistics s;
-  pass.run_sums([](const NormBlock& b) { HWY_DYNAMIC_DISPATCH(statistics_block)
-                                         (b); }, s.mean,
-                s.variance);
+  pass.run_sums(
+      [](const NormBlock& b) {
+        HWY_DYNAMIC_DISPATCH(statistics_block)
+        (b);
+      },
+      s.mean, s.variance);
   const double n = static_cast<double>(x.numel() / x.size(1));
   for (size_t c = 0; c < s.mean.size(); ++c) {
     const double offset = s.mean[c] / n;
@@ -354,9 +357,12 @@ GradientSums channel_gradient_sums(const MaskedGradient& gradient, const at::Ten
   pass.whole.a = mean.data();
   pass.whole.out = mutable_pointer(masked);
   GradientSums sums;
-  pass.run_sums([](const NormBlock& b) { HWY_DYNAMIC_DISPATCH(gradient_sums_block)
-                                         (b); }, sums.g,
-                sums.gx);
+  pass.run_sums(
+      [](const NormBlock& b) {
+        HWY_DYNAMIC_DISPATCH(gradient_sums_block)
+        (b);
+      },
+      sums.g, sums.gx);
   return sums;
 }
 

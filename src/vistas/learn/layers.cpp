@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "vistas/learn/convolution.h"
+
 namespace vistas::learn {
 
 at::Generator initial_values(uint64_t seed) {
@@ -20,7 +22,7 @@ Conv2d::Conv2d(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t 
 }
 
 at::Tensor Conv2d::forward(const at::Tensor& x) {
-  return at::conv2d(x, weight, {}, {stride_, stride_}, {padding_, padding_});
+  return conv2d(x, weight, stride_, padding_);
 }
 
 BatchNorm::BatchNorm(int64_t channels, bool affine) {
