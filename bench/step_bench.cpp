@@ -40,16 +40,13 @@ void train_step(benchmark::State& state, const vistas::vision::EncoderOptions& o
   vistas::methods::Projector projector(encoder->dim(), {}, 2);
   vistas::learn::NamedTensors parameters;
   for (const auto& item : encoder->named_parameters()) {
-    at::Tensor p = item.value();
-    if (p.dim() == 4) p.set_data(p.contiguous(at::MemoryFormat::ChannelsLast));
-    parameters.emplace_back(item.key(), p);
+    parameters.emplace_back(item.key(), item.value());
   }
   for (const auto& item : projector.named_parameters()) {
     parameters.emplace_back("projector." + item.key(), item.value());
   }
   const auto optimizer = vistas::learn::make_optimizer({.weight_decay = 5e-4}, parameters);
-  const at::Tensor views =
-      at::randn({2 * images, options.channels, 32, 32}).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor views = at::randn({2 * images, options.channels, 32, 32});
   const auto step = [&] {
     at::Tensor z;
     {

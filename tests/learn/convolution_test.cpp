@@ -76,6 +76,24 @@ TEST(Conv2d, AnyNumberOfThreadsGivesTheSameBits) {
   at::set_num_threads(threads);
 }
 
+// Channel counts that oneDNN's own strided 1x1 weight gradient does not survive.
+TEST(Conv2d, StridedPointwiseOfAnyWidth) {
+  for (const int64_t in : {8, 12, 20}) {
+    at::Tensor x = at::randn({3, in, 9, 16}).contiguous(at::MemoryFormat::ChannelsLast);
+    x.requires_grad_(true);
+    at::Tensor w = at::randn({2 * in, in, 1, 1}).requires_grad_(true);
+    const at::Tensor y = conv2d(x, w, 2, 0);
+    y.square().sum().backward();
+    at::Tensor wide_x = x.detach().to(at::kDouble).requires_grad_(true);
+    at::Tensor wide_w = w.detach().to(at::kDouble).requires_grad_(true);
+    const at::Tensor want = at::conv2d(wide_x, wide_w, {}, {2, 2});
+    want.square().sum().backward();
+    EXPECT_LT(difference(y.detach(), want.detach()), 1e-5);
+    EXPECT_LT(difference(x.grad(), wide_x.grad()), 1e-5);
+    EXPECT_LT(difference(w.grad(), wide_w.grad()), 1e-5);
+  }
+}
+
 TEST(Conv2d, PlainFloatIsLeftToATen) {
   const at::Tensor x = at::randn({2, 16, 6, 6}), w = at::randn({16, 16, 3, 3});
   EXPECT_TRUE(at::equal(conv2d(x, w, 2, 1), at::conv2d(x, w, {}, {2, 2}, {1, 1})));

@@ -54,6 +54,12 @@ at::Tensor conv2d(const at::Tensor& x, const at::Tensor& weight, int64_t stride,
     const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
     return BFloat16Conv::apply(x, weight, stride);
   }
+  // oneDNN 3.12 writes out of bounds in the weight gradient of strided 1x1 float32 convolutions
+  // whose channels are no multiple of 16; picking the pixels first gives the same result.
+  if (weight.size(2) == 1 && stride > 1 && padding == 0 && x.is_cpu() && x.size(1) % 16 != 0) {
+    const at::Tensor picked = x.slice(2, 0, std::nullopt, stride).slice(3, 0, std::nullopt, stride);
+    return at::conv2d(picked.contiguous(at::MemoryFormat::ChannelsLast), weight);
+  }
   return at::conv2d(x, weight, {}, {stride, stride}, {padding, padding});
 }
 

@@ -17,8 +17,10 @@ Conv2d::Conv2d(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t 
                at::Generator& generator)
     : stride_(stride), padding_(padding) {
   const double std = std::sqrt(2.0 / static_cast<double>(out * kernel * kernel));
-  weight =
-      register_parameter("weight", at::empty({out, in, kernel, kernel}).normal_(0, std, generator));
+  // Channels-last weights make every convolution answer in channels-last memory.
+  weight = register_parameter("weight", at::empty({out, in, kernel, kernel})
+                                            .normal_(0, std, generator)
+                                            .contiguous(at::MemoryFormat::ChannelsLast));
 }
 
 at::Tensor Conv2d::forward(const at::Tensor& x) {
