@@ -6,6 +6,9 @@
 #include <benchmark/benchmark.h>
 #include <malloc.h>
 
+#include <algorithm>
+#include <chrono>
+
 #include "vistas/contrast/nt_xent.h"
 #include "vistas/learn/optimizer.h"
 #include "vistas/methods/projector.h"
@@ -30,25 +33,21 @@ class Autocast {
   }
 };
 
-void train_step(benchmark::State& state, const vistas::vision::EncoderOptions& options,
-                bool bf16) {
+void train_step(benchmark::State& state, const vistas::vision::EncoderOptions& options, bool bf16) {
   at::set_num_threads(2);
   const int64_t images = 256;
   const auto encoder = vistas::vision::make_encoder(options, 1);
   vistas::methods::Projector projector(encoder->dim(), {}, 2);
   vistas::learn::NamedTensors parameters;
   for (const auto& item : encoder->named_parameters()) {
-    at::Tensor p = item.value();
-    if (p.dim() == 4) p.set_data(p.contiguous(at::MemoryFormat::ChannelsLast));
-    parameters.emplace_back(item.key(), p);
+    parameters.emplace_back(item.key(), item.value());
   }
   for (const auto& item : projector.named_parameters()) {
     parameters.emplace_back("projector." + item.key(), item.value());
   }
   const auto optimizer = vistas::learn::make_optimizer({.weight_decay = 5e-4}, parameters);
-  const at::Tensor views = at::randn({2 * images, options.channels, 32, 32})
-                               .contiguous(at::MemoryFormat::ChannelsLast);
-  for ([[maybe_unused]] auto _ : state) {
+  const at::Tensor views = at::randn({2 * images, options.channels, 32, 32});
+  const auto step = [&] {
     at::Tensor z;
     {
       const Autocast autocast(bf16);
@@ -59,16 +58,30 @@ void train_step(benchmark::State& state, const vistas::vision::EncoderOptions& o
     loss.backward();
     optimizer->step(0.06);
     benchmark::DoNotOptimize(loss.item<float>());
+  };
+  step();
+  double best = 1e9;
+  for ([[maybe_unused]] auto _ : state) {
+    const auto start = std::chrono::steady_clock::now();
+    step();
+    best = std::min(
+        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   state.SetItemsProcessed(state.iterations() * images);
+  // On a busy machine the fastest step says most.
+  state.counters["best_images_per_second"] = static_cast<double>(images) / best;
 }
 
 const vistas::vision::EncoderOptions kResNet18{
     .name = "resnet18", .width = 16, .stem = vistas::vision::Stem::cifar};
 
 BENCHMARK_CAPTURE(train_step, resnet18_width16_bf16, kResNet18, true)
-    ->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime()->UseRealTime();
+    ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime();
 BENCHMARK_CAPTURE(train_step, resnet18_width16_fp32, kResNet18, false)
-    ->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime()->UseRealTime();
+    ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime();
 
 }  // namespace

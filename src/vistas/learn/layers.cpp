@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "vistas/learn/convolution.h"
+
 namespace vistas::learn {
 
 at::Generator initial_values(uint64_t seed) {
@@ -15,12 +17,14 @@ Conv2d::Conv2d(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t 
                at::Generator& generator)
     : stride_(stride), padding_(padding) {
   const double std = std::sqrt(2.0 / static_cast<double>(out * kernel * kernel));
-  weight =
-      register_parameter("weight", at::empty({out, in, kernel, kernel}).normal_(0, std, generator));
+  // Channels-last weights make every convolution answer in channels-last memory.
+  weight = register_parameter("weight", at::empty({out, in, kernel, kernel})
+                                            .normal_(0, std, generator)
+                                            .contiguous(at::MemoryFormat::ChannelsLast));
 }
 
 at::Tensor Conv2d::forward(const at::Tensor& x) {
-  return at::conv2d(x, weight, {}, {stride_, stride_}, {padding_, padding_});
+  return conv2d(x, weight, stride_, padding_);
 }
 
 BatchNorm::BatchNorm(int64_t channels, bool affine) {

@@ -12,7 +12,7 @@ namespace vistas::learn {
 // A generator of initial values; layers draw from it in the order they are built.
 at::Generator initial_values(uint64_t seed);
 
-// Square kernel, no bias; weight [out, in, k, k] ~ N(0, 2 / (out k^2)).
+// Square kernel, no bias; weight [out, in, k, k] ~ N(0, 2 / (out k^2)), in channels-last memory.
 class Conv2d : public torch::nn::Module {
  public:
   Conv2d(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t padding,
