@@ -124,13 +124,17 @@ TEST(BatchNormAct, NanIsNotHidden) {
 
 TEST(BatchNormAct, EvaluationUsesTheRunningStatistics) {
   const Case c = make_case({4, 16, 3, 3}, at::kFloat, true);
-  const at::Tensor y = batch_norm_act(c.x, c.state, {.training = false, .relu = true}, c.residual);
   const auto row = [](const at::Tensor& t) { return t.view({1, -1, 1, 1}); };
   const at::Tensor normal =
       (c.x - row(c.state.running_mean)) / (row(c.state.running_var) + 1e-5).sqrt();
   const at::Tensor want =
       (normal * row(c.state.weight) + row(c.state.bias) + c.residual).clamp_min(0);
-  EXPECT_LT(difference(y, want.to(at::kDouble)), 1e-4);
+  for (const bool with_gradients : {true, false}) {
+    const at::AutoGradMode mode(with_gradients);
+    const at::Tensor y =
+        batch_norm_act(c.x, c.state, {.training = false, .relu = true}, c.residual);
+    EXPECT_LT(difference(y, want.to(at::kDouble)), 1e-4);
+  }
 }
 
 TEST(BatchNormAct, OneValueAChannelIsRefused) {

@@ -118,14 +118,29 @@ bool is_plain_float(const at::Tensor& x) {
   return x.defined() && x.is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous();
 }
 
-bool can_fuse(const at::Tensor& x, const BatchNormState& state, const BatchNormOptions& options,
-              const at::Tensor& residual) {
+// Without gradients: one pass over channel rows.
+at::Tensor evaluate(const at::Tensor& x, const BatchNormState& state,
+                    const BatchNormOptions& options, const at::Tensor& residual) {
+  Channels scale = to_channels(state.weight), shift = to_channels(state.bias);
+  const Channels mean = to_channels(state.running_mean), variance = to_channels(state.running_var);
+  for (size_t c = 0; c < scale.size(); ++c) {
+    const double inverse = 1 / std::sqrt(static_cast<double>(variance[c]) + options.eps);
+    const double factor = inverse * static_cast<double>(scale[c]);
+    scale[c] = static_cast<float>(factor);
+    shift[c] =
+        static_cast<float>(static_cast<double>(shift[c]) - static_cast<double>(mean[c]) * factor);
+  }
+  const at::Tensor y = at::empty_like(x);
+  scale_shift(x, scale, shift, residual, options.relu, y);
+  return y;
+}
+
+bool can_fuse(const at::Tensor& x, const BatchNormState& state, const at::Tensor& residual) {
   const bool fits =
       !residual.defined() || (residual.scalar_type() == x.scalar_type() &&
                               residual.sizes() == x.sizes() && is_channel_rows(residual));
-  return options.training && is_channel_rows(x) && fits && is_plain_float(state.weight) &&
-         is_plain_float(state.bias) && is_plain_float(state.running_mean) &&
-         is_plain_float(state.running_var);
+  return is_channel_rows(x) && fits && is_plain_float(state.weight) && is_plain_float(state.bias) &&
+         is_plain_float(state.running_mean) && is_plain_float(state.running_var);
 }
 
 }  // namespace
@@ -139,7 +154,11 @@ at::Tensor batch_norm_act(const at::Tensor& x, const BatchNormState& state,
                  .expected = "two or more",
                  .fix = "Use a larger batch or drop the last incomplete one"});
   }
-  if (can_fuse(x, state, options, residual)) {
+  const bool fused = can_fuse(x, state, residual);
+  if (fused && !options.training && !at::GradMode::is_enabled()) {
+    return evaluate(x, state, options, residual);
+  }
+  if (fused && options.training) {
     return FusedNorm::apply(x, state.weight, state.bias,
                             residual.defined() ? std::optional(residual) : std::nullopt,
                             state.running_mean, state.running_var, options);
