@@ -11,7 +11,7 @@
 
 #include "vistas/contrast/nt_xent.h"
 #include "vistas/learn/optimizer.h"
-#include "vistas/methods/projector.h"
+#include "vistas/learn/projector.h"
 #include "vistas/vision/encoders/encoders.h"
 
 namespace {
@@ -37,7 +37,7 @@ void train_step(benchmark::State& state, const vistas::vision::EncoderOptions& o
   at::set_num_threads(2);
   const int64_t images = 256;
   const auto encoder = vistas::vision::make_encoder(options, 1);
-  vistas::methods::Projector projector(encoder->dim(), {}, 2);
+  vistas::learn::Projector projector(encoder->dim(), {}, 2);
   vistas::learn::NamedTensors parameters;
   for (const auto& item : encoder->named_parameters()) {
     parameters.emplace_back(item.key(), item.value());

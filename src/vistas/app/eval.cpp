@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <chrono>
 #include <filesystem>
 
 #include "vistas/app/command.h"
+#include "vistas/app/one_shot.h"
 #include "vistas/app/shared.h"
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
@@ -55,26 +55,10 @@ void save(const EvalArguments& a, const std::string& name, const nlohmann::json&
   write_file_atomic(folder / name, result.dump(2) + "\n");
 }
 
-int one_shot(const Context& context, const EvalArguments& a, const vision::Bundle& bundle,
-             const std::string& where) {
-  vision::SourceOptions options;
-  options.split = "test";
-  const std::shared_ptr<const vision::ImageSource> source =
-      vision::open_source(data_of(a), options);
-  const auto start = std::chrono::steady_clock::now();
-  const auto rows = recipe::evaluate_one_shot(bundle, source, a.options);
-  nlohmann::json result = {
-      {"encoder", where},
-      {"seconds", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()}};
-  look::Table table({"one-shot accuracy", "mean (%)", "std over runs", "runs"});
-  for (const auto& row : rows) {
-    table.add({row.encoder, fmt::format("{:.1f}", 100 * row.summary.mean),
-               fmt::format("{:.1f}", 100 * row.summary.std), fmt::format("{}", row.values.size())},
-              row.encoder == "trained");
-    result[row.encoder] = {
-        {"mean", row.summary.mean}, {"std", row.summary.std}, {"runs", row.values}};
-  }
-  context.print(table.str(context.color, context.width));
+int one_shot(const Context& context, const EvalArguments& a, const vision::Bundle& bundle) {
+  const auto rows = recipe::evaluate_one_shot(bundle, one_shot_data(data_of(a)), a.options);
+  context.print(one_shot_table(context, rows));
+  const nlohmann::json result = one_shot_json(rows);
   save(a, "one-shot.json", result);
   context.write_json(result);
   return 0;
@@ -84,7 +68,7 @@ int eval(const Context& context, EvalArguments& a) {
   const fs::path folder = vision::find_bundle(a.run);
   const vision::Bundle bundle = vision::load_bundle(folder);
   if (a.options.tasks == std::vector<std::string>{"one-shot"}) {
-    return one_shot(context, a, bundle, folder.string());
+    return one_shot(context, a, bundle);
   }
   a.options.knn.k = a.k;
   const auto data = recipe::open_labelled(data_of(a), {}, static_cast<uint64_t>(a.split_seed));

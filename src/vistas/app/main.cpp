@@ -100,11 +100,7 @@ int run(int argc, char** argv) {
   }
   try {
     app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& e) {
-    return app.exit(e);
-  } catch (const CLI::CallForAllHelp& e) {
-    return app.exit(e);
-  } catch (const CLI::CallForVersion& e) {
+  } catch (const CLI::Success& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
     return usage_error(app, e, argc, argv);
@@ -138,7 +134,7 @@ int signal_exit_code() {
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = {train_command(), eval_command(),  embed_command(),
                                            near_command(),  views_command(), info_command(),
-                                           pack_command(),  doctor_command()};
+                                           pack_command(),  doctor_command(), demo_command()};
   return all;
 }
 

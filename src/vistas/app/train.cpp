@@ -6,7 +6,7 @@
 #include <fstream>
 #include <numeric>
 
-#include "vistas/app/command.h"
+#include "vistas/app/train.h"
 #include "vistas/app/train_display.h"
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
@@ -21,10 +21,11 @@ namespace vistas::app {
 namespace {
 
 struct TrainArguments {
-  std::string input, data, out, resume, method;
+  std::string input, data, out, resume;
+  std::string method, on_bad_image, device, precision;  // short for --set
   std::vector<std::string> sets;
   std::string max_time;
-  bool dry_run = false;
+  bool dry_run = false, list_settings = false;
 };
 
 Value overrides(const TrainArguments& a) {
@@ -38,6 +39,9 @@ Value overrides(const TrainArguments& a) {
   };
   if (!a.data.empty()) text("data.path", a.data);
   if (!a.method.empty()) text("method.name", a.method);
+  if (!a.on_bad_image.empty()) text("data.on_bad_image", a.on_bad_image);
+  if (!a.device.empty()) text("train.device", a.device);
+  if (!a.precision.empty()) text("train.precision", a.precision);
   return values;
 }
 
@@ -182,19 +186,32 @@ void print_settings(const Context& context, const recipe::Config& config,
   context.print(table.str(context.color, context.width) + "\n");
 }
 
-int finish(const Context& context, const RunFolder& run, const learn::TrainResult& result,
-           const vision::BadImages& bad) {
-  if (bad.count > 0) context.print(bad.summary() + "\n");
-  const std::string path = run.path().string();
+learn::TrainResult run_training(const Context& context, const RunFolder& run,
+                                learn::Trainer& trainer, const recipe::ImageTraining& training) {
+  learn::TrainResult result;
+  {
+    TrainDisplay display(context);
+    result = trainer.run(&run, display, stop_flag());
+  }
+  const std::string bad = training.batches->bad_images().summary();
+  if (!bad.empty()) {
+    run.log(bad);
+    context.print(bad + "\n");
+  }
+  return result;
+}
+
+int finish(const Context& context, const fs::path& run, const learn::TrainResult& result) {
+  const std::string path = run.string();
   if (result.stopped) {
     context.print(fmt::format("stopped at step {}; go on with\n  vistas train --resume {}\n",
                               result.step, path));
   } else {
-    context.print(
-        fmt::format("done: {} steps in {}, {:.0f} images/s, {:.1f} % waiting for data\n"
-                    "look at it with\n  vistas info {}\n  vistas eval {} --data LABELLED\n",
-                    result.step, look::format_duration(result.seconds), result.samples_per_second,
-                    100 * result.waiting, path, path));
+    context.print(fmt::format(
+        "done: {} steps in {}, {:.0f} images/s, {:.1f} % waiting for data\n"
+        "look at it with\n  vistas info {}\n  vistas eval {} --data LABELLED\n",
+        result.step, look::format_duration(result.seconds), result.samples_per_second,
+        100 * result.waiting, path, path));
   }
   context.write_json({{"run", path},
                       {"step", result.step},
@@ -203,19 +220,8 @@ int finish(const Context& context, const RunFolder& run, const learn::TrainResul
                       {"images_per_s", result.samples_per_second},
                       {"waiting", result.waiting},
                       {"loss", result.loss},
-                      {"best_online_knn", result.best_score},
-                      {"bad_images", bad.count}});
+                      {"best_online_knn", result.best_score}});
   return result.stopped ? signal_exit_code() : 0;
-}
-
-int run_training(const Context& context, const RunFolder& run, learn::Trainer& trainer,
-                 const recipe::ImageTraining& training) {
-  learn::TrainResult result;
-  {
-    TrainDisplay display(context);
-    result = trainer.run(&run, display, stop_flag());
-  }
-  return finish(context, run, result, training.batches->bad_images());
 }
 
 int resume(const Context& context, const TrainArguments& a) {
@@ -228,15 +234,17 @@ int resume(const Context& context, const TrainArguments& a) {
     merge_into(wanted, parse_assignment("train.steps=" + std::to_string(config.train.steps)));
   }
   merge_into(wanted, overrides(a));
-  const auto changed = recipe::differences(config, recipe::Config(wanted));
+  const auto source = recipe::open_training_data(config);
+  recipe::Config wanted_config(wanted);
+  recipe::settle(wanted_config, *source);
+  const auto changed = recipe::differences(config, wanted_config);
   if (!changed.empty()) {
     throw Error(ErrorKind::usage,
                 {.what = fmt::format("{}: a run goes on with the configuration it began with; "
-                                     "these differ:\n  {}\n",
+                                     "these differ:\n  {}",
                                      a.resume, fmt::join(changed, "\n  ")),
                  .fix = "Leave them out, or start a new run with another --out"});
   }
-  const auto source = recipe::open_training_data(config);
   recipe::check_same_data(run, *source);
   recipe::ImageTraining training = recipe::image_training(config, source);
   learn::Trainer trainer(std::move(training.parts));
@@ -248,24 +256,20 @@ int resume(const Context& context, const TrainArguments& a) {
   run.log(fmt::format("resumed at step {}", trainer.step()));
   context.print(fmt::format("{}: going on at step {} of {}\n", a.resume, trainer.step(),
                             trainer.total_steps()));
-  return run_training(context, run, trainer, training);
+  return finish(context, run.path(), run_training(context, run, trainer, training));
 }
 
 int train(const Context& context, const TrainArguments& a) {
+  if (a.list_settings) {
+    context.print(settings_help());
+    return 0;
+  }
   if (!a.resume.empty()) return resume(context, a);
   recipe::Config config = new_config(a);
   if (a.dry_run) return dry_run(context, config);
   const fs::path out = a.out.empty() ? default_out(a) : a.out;
-  const auto source = recipe::open_training_data(config);
-  recipe::settle(config, *source);
-  const RunFolder run = RunFolder::create(out);
-  if (!a.max_time.empty()) limit_time(config, parse_duration(a.max_time), source);
-  recipe::ImageTraining training = recipe::image_training(config, source);
-  learn::Trainer trainer(std::move(training.parts));
-  config.train.steps = trainer.total_steps();
-  recipe::write_run_files(run, config, *source);
-  print_settings(context, config, trainer, *source, out);
-  return run_training(context, run, trainer, training);
+  const double seconds = a.max_time.empty() ? 0 : parse_duration(a.max_time);
+  return finish(context, out, train_into(context, config, out, seconds));
 }
 
 // The settings of a recipe by group with default and range.
@@ -277,14 +281,28 @@ std::string settings_help() {
     const std::string head = field.name.substr(0, field.name.find('.'));
     if (head != group) text += fmt::format(" {}\n", head);
     group = head;
-    text += fmt::format("  {:<32} {}{} [{}]\n", field.name, field.help,
-                        field.range.empty() ? "" : fmt::format(" ({})", field.range),
+    const std::string values = field.range.empty() ? field.type : field.range;
+    text += fmt::format("  {:<32} {} ({}) [{}]\n", field.name, field.help, values,
                         vistas::to_toml(field.get()));
   }
   return text;
 }
 
 }  // namespace
+
+learn::TrainResult train_into(const Context& context, recipe::Config& config, const fs::path& out,
+                              double max_seconds) {
+  const auto source = recipe::open_training_data(config);
+  recipe::settle(config, *source);
+  const RunFolder run = RunFolder::create(out);
+  if (max_seconds > 0) limit_time(config, max_seconds, source);
+  recipe::ImageTraining training = recipe::image_training(config, source);
+  learn::Trainer trainer(std::move(training.parts));
+  config.train.steps = trainer.total_steps();
+  recipe::write_run_files(run, config, *source);
+  print_settings(context, config, trainer, *source, out);
+  return run_training(context, run, trainer, training);
+}
 
 Command train_command() {
   return {
@@ -317,14 +335,18 @@ Command train_command() {
                      "print parameters, memory, time, disk and negatives "
                      "an anchor, and train nothing")
             ->group("Running");
-        app.add_flag_callback(
-               "--settings",
-               [] {
-                 fmt::print("{}", settings_help());
-                 throw CLI::Success();
-               },
-               "list every setting with default and range, and stop")
+        app.add_flag("--settings", a->list_settings,
+                     "list every setting with its values and default, and stop")
             ->group("Settings");
+        app.add_option("--on-bad-image", a->on_bad_image,
+                       "skip or fail; short for --set data.on_bad_image=... [skip]")
+            ->group("Data");
+        app.add_option("--device", a->device,
+                       "auto, cpu or cuda; short for --set train.device=... [auto]")
+            ->group("Running");
+        app.add_option("--precision", a->precision,
+                       "auto, fp32 or bf16; short for --set train.precision=... [auto]")
+            ->group("Running");
         return [a](const Context& context) { return train(context, *a); };
       }};
 }

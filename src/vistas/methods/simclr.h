@@ -7,13 +7,13 @@
 #include "vistas/base/options.h"
 #include "vistas/contrast/nt_xent.h"
 #include "vistas/learn/method.h"
-#include "vistas/methods/projector.h"
+#include "vistas/learn/projector.h"
 
 namespace vistas::methods {
 
 struct SimClrOptions {
   contrast::NtXentOptions loss;
-  ProjectorOptions projector;
+  learn::ProjectorOptions projector;
 
   void fields(Fields& f) {
     loss.fields(f);
@@ -36,7 +36,7 @@ class SimClr : public learn::Method {
 
  private:
   std::shared_ptr<learn::Encoder> encoder_;
-  std::shared_ptr<Projector> projector_;
+  std::shared_ptr<learn::Projector> projector_;
   contrast::NtXentOptions loss_;
 };
 

@@ -7,7 +7,7 @@
 namespace vistas::vision {
 
 Conv4::Conv4(const Conv4Shape& shape, uint64_t seed)
-    : channels_(shape.channels), width_(shape.width) {
+    : channels_(shape.channels), width_(shape.width), cells_(shape.image_size < 32 ? 1 : 2) {
   at::Generator generator = learn::initial_values(seed);
   for (int64_t i = 0; i < 4; ++i) {
     const std::string number = std::to_string(i + 1);
@@ -24,7 +24,7 @@ at::Tensor Conv4::forward(const at::Tensor& pixels) {
   for (size_t i = 0; i < convs_.size(); ++i) {
     x = at::max_pool2d(norms_[i]->forward_relu(convs_[i]->forward(x)), {2, 2});
   }
-  return x.mean({2, 3});
+  return at::adaptive_avg_pool2d(x, {cells_, cells_}).flatten(1);
 }
 
 }  // namespace vistas::vision

@@ -1,6 +1,7 @@
 #include "vistas/vision/encoders/encoders.h"
 
 #include "vistas/base/error.h"
+#include "vistas/base/random.h"
 #include "vistas/vision/encoders/conv4.h"
 #include "vistas/vision/encoders/vit.h"
 
@@ -48,8 +49,27 @@ EncoderPtr vit_base(const EncoderOptions& o, uint64_t seed) {
   return vit(o, seed, 768, 12);
 }
 EncoderPtr conv4(const EncoderOptions& o, uint64_t seed) {
-  return std::make_shared<Conv4>(Conv4Shape{.channels = o.channels, .width = o.width}, seed);
+  return std::make_shared<Conv4>(
+      Conv4Shape{.channels = o.channels, .width = o.width, .image_size = o.image_size}, seed);
 }
+
+// A network and a small perceptron on top, whose output is the feature.
+class WithNeck : public ImageEncoder {
+ public:
+  WithNeck(EncoderPtr network, const learn::ProjectorOptions& neck, uint64_t seed)
+      : network_(register_module("network", std::move(network))),
+        neck_(register_module("neck",
+                              std::make_shared<learn::Projector>(network_->dim(), neck, seed))) {}
+  using ImageEncoder::forward;
+  at::Tensor forward(const at::Tensor& pixels) override {
+    return neck_->forward(network_->forward(pixels));
+  }
+  int64_t dim() const override { return neck_->dim(); }
+
+ private:
+  EncoderPtr network_;
+  std::shared_ptr<learn::Projector> neck_;
+};
 
 }  // namespace
 
@@ -77,12 +97,17 @@ void EncoderOptions::fields(Fields& f) {
   f.add("image_size", image_size, "vit: side of the pictures; 0: that of the views", {0, 65536});
   f.add("patch", patch, "vit: side of a patch in pixels", {1, 1024});
   f.add("depth", depth, "vit: number of blocks", {1, 1000});
+  f.group("neck", neck);
 }
 
 std::shared_ptr<ImageEncoder> make_encoder(const EncoderOptions& options, uint64_t seed) {
   std::vector<std::string> names;
   for (const EncoderEntry& entry : encoder_table()) {
-    if (options.name == entry.name) return entry.make(options, seed);
+    if (options.name == entry.name) {
+      const EncoderPtr network = entry.make(options, seed);
+      if (options.neck.layers == 0) return network;
+      return std::make_shared<WithNeck>(network, options.neck, mix(seed, 2));
+    }
     names.push_back(entry.name);
   }
   throw Error(ErrorKind::usage, {.what = "unknown encoder '" + options.name + "'",

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vistas/base/options.h"
+#include "vistas/learn/projector.h"
 #include "vistas/vision/encoders/image_encoder.h"
 #include "vistas/vision/encoders/resnet.h"
 
@@ -19,6 +20,9 @@ struct EncoderOptions {
   int64_t image_size = 0;
   int64_t patch = 16;
   int64_t depth = 12;
+  // On top of the network; its output is then the feature. For encoders that are compared the way
+  // they were trained (one-shot recognition, search).
+  learn::ProjectorOptions neck{.layers = 0};
 
   void fields(Fields& f);
 };

@@ -1,11 +1,11 @@
-#include "vistas/methods/projector.h"
+#include "vistas/learn/projector.h"
 
 #include <ATen/ATen.h>
 
-namespace vistas::methods {
+namespace vistas::learn {
 
 Projector::Projector(int64_t in, const ProjectorOptions& options, uint64_t seed) : dim_(in) {
-  at::Generator generator = learn::initial_values(seed);
+  at::Generator generator = initial_values(seed);
   const int64_t hidden = options.hidden == 0 ? in : options.hidden;
   for (int64_t i = 0; i < options.layers; ++i) {
     const bool last = i + 1 == options.layers;
@@ -14,12 +14,12 @@ Projector::Projector(int64_t in, const ProjectorOptions& options, uint64_t seed)
     dim_ = last ? options.out : hidden;
     const std::string number = std::to_string(i + 1);
     linears_.push_back(register_module(
-        "linear" + number, std::make_shared<learn::Linear>(from, dim_, !norm, generator)));
+        "linear" + number, std::make_shared<Linear>(from, dim_, !norm, generator)));
     norms_.push_back(nullptr);
     if (norm) {
       norms_.back() = register_module(
           "norm" + number,
-          std::make_shared<learn::BatchNorm>(dim_, /*affine=*/!last || options.last_affine));
+          std::make_shared<BatchNorm>(dim_, /*affine=*/!last || options.last_affine));
     }
   }
 }
@@ -38,4 +38,4 @@ at::Tensor Projector::forward(const at::Tensor& features) {
   return x;
 }
 
-}  // namespace vistas::methods
+}  // namespace vistas::learn

@@ -1,16 +1,16 @@
-#include "vistas/methods/projector.h"
+#include "vistas/learn/projector.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "vistas/learn/module_state.h"
 
-namespace vistas::methods {
+namespace vistas::learn {
 namespace {
 
 std::vector<std::string> names_of(const ProjectorOptions& options) {
   std::vector<std::string> names;
-  for (const auto& [name, tensor] : learn::state_of(Projector(16, options, 1))) {
+  for (const auto& [name, tensor] : state_of(Projector(16, options, 1))) {
     if (name.find("running") == std::string::npos && name.find("num_b") == std::string::npos) {
       names.push_back(name);
     }
@@ -46,4 +46,4 @@ TEST(Projector, EndsInTheNorm) {
 }
 
 }  // namespace
-}  // namespace vistas::methods
+}  // namespace vistas::learn

@@ -7,7 +7,7 @@
 #include "vistas/base/options.h"
 #include "vistas/learn/layers.h"
 
-namespace vistas::methods {
+namespace vistas::learn {
 
 struct ProjectorOptions {
   int64_t layers = 2;
@@ -37,8 +37,8 @@ class Projector : public torch::nn::Module {
 
  private:
   int64_t dim_;
-  std::vector<std::shared_ptr<learn::Linear>> linears_;
-  std::vector<std::shared_ptr<learn::BatchNorm>> norms_;  // nullptr where there is none
+  std::vector<std::shared_ptr<Linear>> linears_;
+  std::vector<std::shared_ptr<BatchNorm>> norms_;  // nullptr where there is none
 };
 
-}  // namespace vistas::methods
+}  // namespace vistas::learn

@@ -1,0 +1,17 @@
+// Training a configuration into a run folder, as `vistas train` does it.
+#pragma once
+
+#include <filesystem>
+
+#include "vistas/app/command.h"
+#include "vistas/learn/trainer.h"
+#include "vistas/recipe/config.h"
+
+namespace vistas::app {
+
+// Makes the run folder, fixes the number of steps if `max_seconds` > 0, trains with a progress line
+// and prints what could not be read.
+learn::TrainResult train_into(const Context& context, recipe::Config& config,
+                              const std::filesystem::path& out, double max_seconds);
+
+}  // namespace vistas::app
