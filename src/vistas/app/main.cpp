@@ -57,16 +57,37 @@ int report(const std::string& message, int code) {
   return code;
 }
 
+std::string unknown(const std::string& kind, const std::string& name,
+                    const std::vector<std::string>& names) {
+  const std::string hint = did_you_mean(name, names);
+  return fmt::format("unknown {} '{}'{}{}", kind, name, hint.empty() ? "" : ". ", hint);
+}
+
+// What to say about the first option that `command` does not have; empty if it has all.
+std::string unknown_option(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) names.push_back(option->get_name());
+  for (const std::string& word : command.remaining_for_passthrough()) {
+    if (word.size() < 2 || word[0] != '-') continue;
+    const std::string name = word.substr(0, word.find('='));
+    return unknown("option", name, names);
+  }
+  return "";
+}
+
 int usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
   std::string message = error.what();
   if (argc > 1 && app.get_subcommands().empty() && argv[1][0] != '-') {
     std::vector<std::string> names;
     for (const Command& c : commands()) names.push_back(c.name);
-    message = fmt::format("unknown command '{}'. {}", argv[1], did_you_mean(argv[1], names));
+    message = unknown("command", argv[1], names);
   }
   std::string help = "vistas --help";
   if (!app.get_subcommands().empty()) {
-    help = "vistas " + app.get_subcommands().front()->get_name() + " --help";
+    const CLI::App& command = *app.get_subcommands().front();
+    help = "vistas " + command.get_name() + " --help";
+    const std::string option = unknown_option(command);
+    if (!option.empty()) message = option;
   }
   return report(fmt::format("{}\nSee `{}`", message, help), static_cast<int>(ErrorKind::usage));
 }

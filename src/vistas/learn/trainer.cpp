@@ -59,7 +59,7 @@ nlohmann::json to_json(const StepReport& r) {
 void TrainOptions::fields(Fields& f) {
   f.add("epochs", epochs, "passes over the data; train.steps overrides it", {1, 1e9});
   f.add("steps", steps, "optimiser steps in all; 0 means by epochs", {0, 1e15});
-  f.add("batch", batch, "samples a step", {1, 1e9});
+  f.add("batch", batch, "samples a step", {2, 1e9});
   f.add("seed", seed, "of weights, order and views", {0, 1e18});
   f.add("precision", precision,
         "number format of convolutions and products; auto is bf16 where "
@@ -83,6 +83,13 @@ Trainer::Trainer(TrainParts parts)
       precision_(choose_precision(parts_.train.precision, device_)) {
   const TrainOptions& o = parts_.train;
   per_epoch_ = Loader::steps_per_epoch(parts_.data->size(), o.batch);
+  if (per_epoch_ == 0) {
+    throw Error(ErrorKind::usage,
+                {.what = "train.batch is larger than the data",
+                 .got = fmt::format("{} of {} samples", o.batch, parts_.data->size()),
+                 .fix = fmt::format("Use a smaller batch: --set train.batch={}",
+                                    std::max<int64_t>(2, parts_.data->size() / 2))});
+  }
   total_ = o.steps > 0 ? o.steps : o.epochs * per_epoch_;
   Method& method = *parts_.method;
   method.to(device_);
@@ -131,7 +138,7 @@ double Trainer::train_step(const Batch& batch, Embeddings* embeddings) {
                 {.what = fmt::format("step {}: the loss is not finite", step_),
                  .got = fmt::format("{}", value),
                  .fix = "Lower schedule.lr, lengthen schedule.warmup_epochs, or try "
-                        "--set train.precision=fp32; the last checkpoint is usable"});
+                        "--set train.precision=fp32"});
   }
   loss.backward();
   if (embeddings != nullptr) *embeddings = z;

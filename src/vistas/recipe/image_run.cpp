@@ -78,11 +78,18 @@ std::shared_ptr<const vision::ImageSource> open_training_data(const Config& conf
 Value suitable_settings(const vision::ImageSource& source) {
   const int64_t n = source.size();
   std::vector<int> sides;
-  int channels = 1;
+  std::string problem;
   for (int64_t i = 0; i < std::min<int64_t>(n, 64); ++i) {
-    const auto info = source.info(i * n / std::min<int64_t>(n, 64));
-    sides.push_back(std::min(info.height, info.width));
-    channels = std::max(channels, info.channels);
+    try {
+      const auto info = source.info(i * n / std::min<int64_t>(n, 64));
+      sides.push_back(std::min(info.height, info.width));
+    } catch (const Error& error) {
+      problem = error.what();  // data.on_bad_image is for training to obey
+    }
+  }
+  if (sides.empty()) {
+    throw Error(ErrorKind::data,
+                {.what = source.where() + ": none of the pictures can be read", .got = problem});
   }
   std::nth_element(sides.begin(), sides.begin() + static_cast<std::ptrdiff_t>(sides.size() / 2),
                    sides.end());

@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""Bad input of every kind: an exit code, and one message that names what, where and the cure."""
+import json
+import re
+import struct
+import unittest
+import zlib
+
+import support
+
+FEW = support.settings([*support.TINY, "train.epochs=1"])
+# Weights that grow a hundred thousand times at every step.
+DIVERGING = support.settings(["optimizer.weight_decay=10", "schedule.lr=1e6"])
+
+
+def gigantic():
+    """A PNG that says it has ten thousand million pixels, in 100 bytes."""
+    small = support.picture("circle", 0)
+    header = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    return small[:12] + header + struct.pack(">I", zlib.crc32(header)) + small[33:]
+
+
+class BadInput(support.ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        support.make_photos(cls.folder / "photos")
+        support.make_labelled(cls.folder / "labelled")
+        (cls.folder / "empty").mkdir()
+        support.write(cls.folder / "documents/letter.txt", "Dear reader")
+        support.write(cls.folder / "documents/more/table.csv", "1,2,3")
+        whole = support.picture("cross", 1)
+        for i in range(12):
+            support.write(cls.folder / f"damaged/{i:02}.png", support.picture("circle", i))
+        cls.bad = {"truncated.png": whole[:len(whole) // 2], "zero.png": b"",
+                   "text.jpg": b"not a picture", "cut.jpg": support.JPEG[:300],
+                   "garbled.png": whole[:60] + bytes(40) + whole[100:], "gigantic.png": gigantic()}
+        for name, data in cls.bad.items():
+            support.write(cls.folder / "damaged" / name, data)
+        # Not bad: types are told by content.
+        support.write(cls.folder / "damaged/really-a-png.jpg", whole)
+        result = cls.vistas("train", "photos", "--out", "run", *FEW)
+        assert result.code == 0, result
+
+    def test_no_pictures(self):
+        for command in (["train"], ["views"], ["info"], ["pack"], ["embed", "run"],
+                        ["near", "run", "photos/cat.jpg", "--in"], ["eval", "run", "--data"]):
+            for folder in ("empty", "documents"):
+                with self.subTest(f"{command[0]} {folder}"):
+                    self.fails(3, [folder, "no pictures", "*.png"], *command, folder)
+            with self.subTest(f"{command[0]} missing"):
+                self.fails(3, ["missing", "No such file"], *command, "missing")
+
+    def test_unknown_words(self):
+        self.fails(2, ["unknown command 'trian'", "train"], "trian", "photos")
+        self.fails(2, ["unknown option '--ouut'", "--out", "vistas train --help"],
+                   "train", "photos", "--ouut", "x")
+        self.fails(2, ["unknown option '--on-bad-imag'", "--on-bad-image"],
+                   "embed", "run", "photos", "--on-bad-imag=skip")
+        self.fails(2, ["simcl", "simclr"], "train", "photos", "--method", "simcl")
+        self.fails(2, ["simclrr", "simclr"], "views", "photos", "--recipe", "simclrr")
+        self.fails(2, ["one-shot alone", "knn,one-shot"],
+                   "eval", "run", "--data", "labelled", "--tasks", "knn,one-shot")
+        self.fails(2, ["knm", "knn"], "eval", "run", "--data", "labelled", "--tasks", "knm")
+
+    def test_missing_words(self):
+        self.fails(2, ["vistas --help"])
+        self.fails(2, ["vistas train photos/"], "train")
+        self.fails(2, ["run", "required"], "eval")
+        self.fails(2, ["data", "required"], "embed", "run")
+        self.fails(2, ["--in", "required"], "near", "run", "photos/cat.jpg")
+
+    def test_values(self):
+        cases = {
+            "train.batch=3.5": ["train.batch", "3.5", "whole number"],
+            "train.batch=many": ["train.batch", "many", "whole number"],
+            "train.batch=1": ["train.batch", "got 1"],
+            "method.temperature=0": ["method.temperature", "got 0", "0.0001 .. 10000"],
+            "schedule.lr=1e30": ["schedule.lr", "1e+30", "1000000"],
+            "encoder.name=resnet19": ["encoder.name", "resnet19", "resnet18"],
+            "train.bacth=8": ["train.bacth", "train.batch"],
+            "train.batch": ["KEY=VALUE"],
+        }
+        for setting, words in cases.items():
+            with self.subTest(setting):
+                self.fails(2, [f"--set {setting}", *words],
+                           "train", "photos", *FEW, "--set", setting)
+        self.fails(2, ["--max-time", "soon", "6m"], "train", "photos", "--max-time", "soon")
+        self.fails(2, ["--draws", "0", "1 to 100"], "views", "photos", "--draws", "0")
+        self.fails(2, ["-k", "many"], "near", "run", "photos/cat.jpg", "--in", "photos", "-k",
+                   "many")
+        for labels in ("0%", "few"):
+            self.fails(2, [labels, "1%"], "eval", "run", "--data", "labelled", "--labels", labels)
+        self.fails(3, ["8", "500"], "eval", "run", "--data", "labelled", "--labels", "500")
+        self.assertFalse((self.folder / "runs").exists(), "a refused training left a run folder")
+
+    def test_recipes(self):
+        cases = {
+            'data.path = "photos': (1, ["not valid TOML"]),
+            '[data]\npath = "photos"\n\n[train]\nbacth = 8\n': (5, ["train.bacth", "train.batch"]),
+            '[data]\npath = "photos"\n[method]\ntemperature = "warm"\n': (4, ["warm", "number"]),
+            '[data]\npath = "photos"\n[method]\ntemperature = -1\n': (4, ["-1", "0.0001 .. 10000"]),
+            '[data]\npath = "photos"\n[encoder]\nname = "resnet"\n': (4, ["resnet18"]),
+            "\0\1\2": (1, ["not valid TOML"]),
+        }
+        for text, (line, words) in cases.items():
+            with self.subTest(text):
+                support.write(self.folder / "recipe.toml", text)
+                result = self.fails(2, words, "train", "recipe.toml", "--out", "refused")
+                place = re.search(r"recipe\.toml:(\d+)", result.err)
+                self.assertTrue(place, result)
+                self.assertEqual(int(place[1]), line, result)
+        self.fails(3, ["nowhere.toml", "No such file"], "train", "nowhere.toml")
+        self.assertFalse((self.folder / "refused").exists())
+
+    def check_bad_named(self, text):
+        self.assertIn(f"{len(self.bad)} pictures could not be read", text)
+        for name in self.bad:
+            self.assertIn(f"  {name}: ", text)
+        self.assertNotIn("really-a-png.jpg: ", text)
+
+    def test_bad_pictures_are_skipped_counted_and_named(self):
+        for command in (["train", "damaged", "--out", "skipping", *FEW],
+                        ["embed", "run", "damaged"], ["pack", "damaged"],
+                        ["near", "run", "photos/cat.jpg", "--in", "damaged"]):
+            with self.subTest(command[0]):
+                self.check_bad_named(self.succeeds(*command).out)
+        count = self.succeeds("embed", "run", "damaged", "--json", "-").json()
+        self.assertEqual((count["embeddings"], count["bad_images"]), (13, len(self.bad)))
+
+    def test_bad_pictures_fail_when_told_to(self):
+        def names_one(*command):
+            result = self.fails(3, [], *command)
+            self.assertTrue(any(f"{name}: " in result.err for name in self.bad), result)
+
+        names_one("train", "damaged", "--out", "strict", *FEW, "--set", "data.on_bad_image=fail")
+        names_one("embed", "run", "damaged", "-o", "strict.safetensors", "--on-bad-image", "fail")
+        names_one("pack", "damaged", "-o", "strict.vpack", "--on-bad-image", "fail")
+        names_one("near", "run", "photos/cat.jpg", "--in", "damaged", "--on-bad-image", "fail")
+        for name in ("strict.safetensors", "strict.vpack"):
+            self.assertFalse((self.folder / name).exists(), "half a file was left")
+
+    def test_one_bad_picture_asked_for(self):
+        words = {"truncated.png": "truncated", "zero.png": "empty file",
+                 "text.jpg": "unknown file type", "cut.jpg": "cannot decode",
+                 "garbled.png": "cannot decode", "gigantic.png": "100000"}
+        for name, word in words.items():
+            with self.subTest(name):
+                self.fails(3, [name, word], "views", f"damaged/{name}")
+                self.fails(3, [name, word], "near", "run", f"damaged/{name}", "--in", "photos")
+
+    def test_only_bad_pictures(self):
+        for i in range(4):
+            support.write(self.folder / f"all bad/{i}.png", b"")
+        self.fails(3, ["empty file"], "train", "all bad", "--out", "of nothing")
+        self.fails(3, ["empty file"], "train", "all bad", "--out", "of nothing", *FEW)
+        self.fails(3, [], "embed", "run", "all bad", "-o", "none.safetensors")
+        self.assertFalse((self.folder / "of nothing/config.toml").exists())
+
+    def test_labels_are_needed(self):
+        for tasks in ("knn", "linear", "finetune"):
+            self.fails(3, ["photos", "labels", "folder for each class"],
+                       "eval", "run", "--data", "photos", "--tasks", tasks)
+        self.fails(3, ["one-shot"], "eval", "run", "--data", "labelled", "--tasks", "one-shot")
+
+    def test_no_run(self):
+        for path, found in (("photos", "neither encoder.json nor config.toml"),
+                            ("nowhere", "nothing there")):
+            for command in (["eval", path, "--data", "labelled"], ["embed", path, "photos"],
+                            ["near", path, "photos/cat.jpg", "--in", "photos"]):
+                with self.subTest(" ".join(command)):
+                    self.fails(3, [path, "no trained encoder", found, "vistas train"], *command)
+
+    def test_a_run_is_never_overwritten(self):
+        before = support.digest(self.folder / "run/checkpoints/last/encoder.safetensors")
+        self.fails(2, ["run", "holds a run", "--resume run", "--out"],
+                   "train", "photos", "--out", "run", *FEW)
+        self.assertEqual(support.digest(self.folder / "run/checkpoints/last/encoder.safetensors"),
+                         before)
+
+    def test_a_damaged_checkpoint(self):
+        self.succeeds("train", "photos", "--out", "hurt", *FEW)
+        weights = self.folder / "hurt/checkpoints/last/encoder.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-100])
+        self.fails(3, ["encoder.safetensors"], "embed", "hurt", "photos")
+        self.fails(3, ["encoder.safetensors"], "train", "--resume", "hurt")
+
+    def test_a_batch_larger_than_the_data(self):
+        self.fails(2, ["train.batch", "64", "17", "--set train.batch="],
+                   "train", "photos", "--out", "too few", *FEW, "--set", "train.batch=64")
+
+    def test_nan_leaves_a_usable_checkpoint(self):
+        result = self.fails(4, ["not finite", "schedule.lr", "nan/checkpoints/last"],
+                            "train", "photos", "--out", "nan", *FEW, *DIVERGING,
+                            "--set", "train.epochs=10")
+        step = int(re.search(r"step (\d+): the loss is not finite", result.err)[1])
+        saved = json.loads((self.folder / "nan/checkpoints/last/progress.json").read_text())
+        self.assertLessEqual(saved["step"], step)
+        self.succeeds("embed", "nan", "photos", "-o", "nan.safetensors")
+        tensors, _ = support.read_safetensors(self.folder / "nan.safetensors")
+        for row in support.rows_of(tensors["embeddings"]):
+            self.assertTrue(all(abs(value) < float("inf") for value in row), row)
+
+    def test_nan_before_the_first_checkpoint(self):
+        self.fails(4, ["not finite", "no checkpoint yet"], "train", "photos", "--out", "early nan",
+                   *FEW, *DIVERGING, "--set", "train.epochs=10",
+                   "--set", "train.checkpoint_every=100")
+        self.fails(3, ["early nan", "checkpoint"], "embed", "early nan", "photos")
+
+    def test_places_that_cannot_be_written(self):
+        support.write(self.folder / "a file", "")
+        self.fails(3, ["a file"], "train", "photos", "--out", "a file/run", *FEW)
+        self.fails(3, ["nowhere/e.safetensors"], "embed", "run", "photos", "-o",
+                   "nowhere/e.safetensors")
+        self.fails(3, ["nowhere/v.png"], "views", "photos/cat.jpg", "-o", "nowhere/v.png")
+        self.fails(3, ["nowhere/p.vpack"], "pack", "photos", "-o", "nowhere/p.vpack")
+        self.fails(3, ["nowhere/i.json"], "info", "run", "--json", "nowhere/i.json")
+
+
+if __name__ == "__main__":
+    unittest.main()
