@@ -88,8 +88,9 @@ int demo(const Context& context, const DemoArguments& a) {
     }
     fs::remove_all(a.out);
   }
-  context.print("4,840 drawings of characters, no labels: an encoder learns which drawings are alike.\n"
-                "Then it recognises 20 characters of other alphabets from one example each.\n\n");
+  context.print(
+      "4,840 drawings of characters, no labels: an encoder learns which drawings are alike.\n"
+      "Then it recognises 20 characters of other alphabets from one example each.\n\n");
   const auto result = train_into(context, config, a.out, 0);
   if (result.stopped) return signal_exit_code();
   const vision::Bundle bundle = vision::load_bundle(vision::find_bundle(a.out));
@@ -102,14 +103,14 @@ int demo(const Context& context, const DemoArguments& a) {
   const fs::path picture = fs::path(a.out) / "gallery.png";
   vision::write_png(picture, gallery(bundle, source).view());
   context.print(one_shot_table(context, rows));
-  context.print(fmt::format(
-      "chance is 5 %. Trained in {} ({:.0f} drawings/s).\n\n"
-      "the run       {}\n"
-      "the gallery   {}\n"
-      "go on with    build/vistas near {} {} --in {}\n"
-      "              build/vistas train YOUR_PICTURES/ --max-time 10m\n",
-      look::format_duration(result.seconds), result.samples_per_second, a.out, picture.string(),
-      a.out, "DRAWING.png", config.data.path));
+  context.print(
+      fmt::format("chance is 5 %. Trained in {} ({:.0f} drawings/s).\n\n"
+                  "the run       {}\n"
+                  "the gallery   {}\n"
+                  "go on with    build/vistas near {} {} --in {}\n"
+                  "              build/vistas train YOUR_PICTURES/ --max-time 10m\n",
+                  look::format_duration(result.seconds), result.samples_per_second, a.out,
+                  picture.string(), a.out, "DRAWING.png", config.data.path));
   context.write_json(json);
   return 0;
 }

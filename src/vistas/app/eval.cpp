@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "vistas/app/command.h"
@@ -67,7 +68,14 @@ int one_shot(const Context& context, const EvalArguments& a, const vision::Bundl
 int eval(const Context& context, EvalArguments& a) {
   const fs::path folder = vision::find_bundle(a.run);
   const vision::Bundle bundle = vision::load_bundle(folder);
-  if (a.options.tasks == std::vector<std::string>{"one-shot"}) {
+  const auto& tasks = a.options.tasks;
+  if (std::find(tasks.begin(), tasks.end(), "one-shot") != tasks.end()) {
+    if (tasks.size() > 1) {
+      throw Error(ErrorKind::usage, {.what = "--tasks",
+                                     .got = fmt::format("{}", fmt::join(tasks, ",")),
+                                     .expected = "one-shot alone",
+                                     .fix = "Measure the others by a second `vistas eval`"});
+    }
     return one_shot(context, a, bundle);
   }
   a.options.knn.k = a.k;

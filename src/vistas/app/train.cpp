@@ -28,20 +28,21 @@ struct TrainArguments {
   bool dry_run = false, list_settings = false;
 };
 
+Value text_setting(const std::string& key, const std::string& text) {
+  return parse_assignment(key + "=" + to_toml(Value{.data = text}));
+}
+
 Value overrides(const TrainArguments& a) {
   Value values{.data = ValueTable{}};
   for (const std::string& set : a.sets) merge_into(values, parse_assignment(set));
   const auto text = [&](const std::string& key, const std::string& value) {
-    Value leaf = parse_assignment(key + "=\"\"");
-    auto& table = std::get<ValueTable>(std::get<ValueTable>(leaf.data).begin()->second.data);
-    table.begin()->second.data = value;
-    merge_into(values, leaf);
+    if (!value.empty()) merge_into(values, text_setting(key, value));
   };
-  if (!a.data.empty()) text("data.path", a.data);
-  if (!a.method.empty()) text("method.name", a.method);
-  if (!a.on_bad_image.empty()) text("data.on_bad_image", a.on_bad_image);
-  if (!a.device.empty()) text("train.device", a.device);
-  if (!a.precision.empty()) text("train.precision", a.precision);
+  text("data.path", a.data);
+  text("method.name", a.method);
+  text("data.on_bad_image", a.on_bad_image);
+  text("train.device", a.device);
+  text("train.precision", a.precision);
   return values;
 }
 
@@ -57,9 +58,7 @@ recipe::Config new_config(const TrainArguments& a) {
   if (a.input.ends_with(".toml")) {
     values = read_toml(a.input);
   } else {
-    const std::string data = a.data.empty() ? a.input : a.data;
-    Value path = parse_assignment("data.path=x");
-    std::get<ValueTable>(std::get<ValueTable>(path.data)["data"].data)["path"].data = data;
+    const Value path = text_setting("data.path", a.data.empty() ? a.input : a.data);
     Value with_data = path;
     merge_into(with_data, over);
     const recipe::Config peek(with_data);
@@ -186,12 +185,26 @@ void print_settings(const Context& context, const recipe::Config& config,
   context.print(table.str(context.color, context.width) + "\n");
 }
 
+// `text` as one word of a shell.
+std::string shell_word(const std::string& text) {
+  if (text.find_first_of(" \t\n'\"\\$`!*?[](){}<>|&;#~") == std::string::npos) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
+}
+
 learn::TrainResult run_training(const Context& context, const RunFolder& run,
                                 learn::Trainer& trainer, const recipe::ImageTraining& training) {
   learn::TrainResult result;
-  {
+  try {
     TrainDisplay display(context);
     result = trainer.run(&run, display, stop_flag());
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::numeric) throw;
+    throw Error(error.kind(), {.what = error.what(),
+                               .fix = run.has_checkpoint() ? "The last checkpoint is usable: " +
+                                                                 run.checkpoint("last").string()
+                                                           : "There is no checkpoint yet"});
   }
   const std::string bad = training.batches->bad_images().summary();
   if (!bad.empty()) {
@@ -202,25 +215,27 @@ learn::TrainResult run_training(const Context& context, const RunFolder& run,
 }
 
 int finish(const Context& context, const fs::path& run, const learn::TrainResult& result) {
-  const std::string path = run.string();
+  const std::string path = run.string(), word = shell_word(path);
   if (result.stopped) {
     context.print(fmt::format("stopped at step {}; go on with\n  vistas train --resume {}\n",
-                              result.step, path));
+                              result.step, word));
   } else {
-    context.print(fmt::format(
-        "done: {} steps in {}, {:.0f} images/s, {:.1f} % waiting for data\n"
-        "look at it with\n  vistas info {}\n  vistas eval {} --data LABELLED\n",
-        result.step, look::format_duration(result.seconds), result.samples_per_second,
-        100 * result.waiting, path, path));
+    context.print(
+        fmt::format("done: {} steps in {}, {:.0f} images/s, {:.1f} % waiting for data\n"
+                    "look at it with\n  vistas info {}\n  vistas eval {} --data LABELLED\n",
+                    result.step, look::format_duration(result.seconds), result.samples_per_second,
+                    100 * result.waiting, word, word));
   }
-  context.write_json({{"run", path},
-                      {"step", result.step},
-                      {"stopped", result.stopped},
-                      {"seconds", result.seconds},
-                      {"images_per_s", result.samples_per_second},
-                      {"waiting", result.waiting},
-                      {"loss", result.loss},
-                      {"best_online_knn", result.best_score}});
+  context.write_json(
+      {{"run", path},
+       {"step", result.step},
+       {"stopped", result.stopped},
+       {"seconds", result.seconds},
+       {"images_per_s", result.samples_per_second},
+       {"waiting", result.waiting},
+       {"loss", result.loss},
+       {"best_online_knn",
+        result.best_score < 0 ? nlohmann::json() : nlohmann::json(result.best_score)}});
   return result.stopped ? signal_exit_code() : 0;
 }
 
@@ -229,9 +244,11 @@ int resume(const Context& context, const TrainArguments& a) {
   const Value stored = read_toml(run.config());
   const recipe::Config config(stored);
   Value wanted = stored;
-  if (!a.input.empty()) {
+  if (a.input.ends_with(".toml")) {
     wanted = read_toml(a.input);
     merge_into(wanted, parse_assignment("train.steps=" + std::to_string(config.train.steps)));
+  } else if (!a.input.empty()) {
+    merge_into(wanted, text_setting("data.path", a.input));
   }
   merge_into(wanted, overrides(a));
   const auto source = recipe::open_training_data(config);
@@ -241,9 +258,9 @@ int resume(const Context& context, const TrainArguments& a) {
   if (!changed.empty()) {
     throw Error(ErrorKind::usage,
                 {.what = fmt::format("{}: a run goes on with the configuration it began with; "
-                                     "these differ:\n  {}",
-                                     a.resume, fmt::join(changed, "\n  ")),
-                 .fix = "Leave them out, or start a new run with another --out"});
+                                     "these differ:\n  {}\nLeave them out, or start a new run "
+                                     "with another --out",
+                                     a.resume, fmt::join(changed, "\n  "))});
   }
   recipe::check_same_data(run, *source);
   recipe::ImageTraining training = recipe::image_training(config, source);
@@ -257,19 +274,6 @@ int resume(const Context& context, const TrainArguments& a) {
   context.print(fmt::format("{}: going on at step {} of {}\n", a.resume, trainer.step(),
                             trainer.total_steps()));
   return finish(context, run.path(), run_training(context, run, trainer, training));
-}
-
-int train(const Context& context, const TrainArguments& a) {
-  if (a.list_settings) {
-    context.print(settings_help());
-    return 0;
-  }
-  if (!a.resume.empty()) return resume(context, a);
-  recipe::Config config = new_config(a);
-  if (a.dry_run) return dry_run(context, config);
-  const fs::path out = a.out.empty() ? default_out(a) : a.out;
-  const double seconds = a.max_time.empty() ? 0 : parse_duration(a.max_time);
-  return finish(context, out, train_into(context, config, out, seconds));
 }
 
 // The settings of a recipe by group with default and range.
@@ -286,6 +290,19 @@ std::string settings_help() {
                         vistas::to_toml(field.get()));
   }
   return text;
+}
+
+int train(const Context& context, const TrainArguments& a) {
+  if (a.list_settings) {
+    context.print(settings_help());
+    return 0;
+  }
+  if (!a.resume.empty()) return resume(context, a);
+  const double seconds = a.max_time.empty() ? 0 : parse_duration(a.max_time);
+  recipe::Config config = new_config(a);
+  if (a.dry_run) return dry_run(context, config);
+  const fs::path out = a.out.empty() ? default_out(a) : a.out;
+  return finish(context, out, train_into(context, config, out, seconds));
 }
 
 }  // namespace

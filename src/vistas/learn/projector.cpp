@@ -13,8 +13,8 @@ Projector::Projector(int64_t in, const ProjectorOptions& options, uint64_t seed)
     const int64_t from = dim_;
     dim_ = last ? options.out : hidden;
     const std::string number = std::to_string(i + 1);
-    linears_.push_back(register_module(
-        "linear" + number, std::make_shared<Linear>(from, dim_, !norm, generator)));
+    linears_.push_back(
+        register_module("linear" + number, std::make_shared<Linear>(from, dim_, !norm, generator)));
     norms_.push_back(nullptr);
     if (norm) {
       norms_.back() = register_module(

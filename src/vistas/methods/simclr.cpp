@@ -11,8 +11,8 @@ using learn::Embeddings;
 
 SimClr::SimClr(std::shared_ptr<learn::Encoder> encoder, const SimClrOptions& options, uint64_t seed)
     : encoder_(register_module("encoder", std::move(encoder))),
-      projector_(register_module(
-          "projector", std::make_shared<learn::Projector>(encoder_->dim(), options.projector, seed))),
+      projector_(register_module("projector", std::make_shared<learn::Projector>(
+                                                  encoder_->dim(), options.projector, seed))),
       loss_(options.loss) {}
 
 Embeddings SimClr::embed(const Batch& batch) {

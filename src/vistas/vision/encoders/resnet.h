@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include "vistas/vision/encoders/image_encoder.h"
 #include "vistas/learn/layers.h"
+#include "vistas/vision/encoders/image_encoder.h"
 
 namespace vistas::vision {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "vistas/vision/encoders/image_encoder.h"
 #include "vistas/learn/layers.h"
+#include "vistas/vision/encoders/image_encoder.h"
 
 namespace vistas::vision {
 

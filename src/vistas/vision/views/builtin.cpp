@@ -147,17 +147,19 @@ ViewRecipe light(const Builder& b) {
 ViewRecipe characters(const Builder& b) {
   const double relative = static_cast<double>(b.options.size) / 28.0, strength = b.options.strength;
   ViewSpec spec = b.view(2, b.options.size);
-  spec.ops = {
-      {"resize", 1.0},
-      {"affine",
-       1.0,
-       {{"degrees", number(std::min(15 * strength, 180.0))},
-        {"translate", number(std::min(0.1 * strength, 1.0))},
-        {"scale", range(1 / (1 + 0.25 * strength), 1 + 0.25 * strength)},
-        {"shear", number(std::min(15 * strength, 80.0))}}},
-      {"elastic",
-       0.5,
-       {{"alpha", number(34 * relative * relative * strength)}, {"sigma", number(4 * relative)}}}};
+  spec.ops = {{"resize", 1.0},
+              {"affine",
+               1.0,
+               {{"degrees", number(std::min(25 * strength, 180.0))},
+                {"translate", number(std::min(0.15 * strength, 1.0))},
+                {"scale", range(1 / (1 + 0.4 * strength), 1 + 0.4 * strength)},
+                {"shear", number(std::min(25 * strength, 80.0))},
+                {"fill", number(b.options.background)}}},
+              {"elastic",
+               1.0,
+               {{"alpha", number(34 * relative * relative * strength)},
+                {"sigma", number(4 * relative)},
+                {"fill", number(b.options.background)}}}};
   return {{spec}};
 }
 
@@ -192,6 +194,8 @@ void RecipeOptions::fields(Fields& f) {
   f.add("local_size", local_size, "side of multi-crop's small views; 0: 96 of 224", {0, 16384});
   f.add("local_count", local_count, "number of multi-crop's small views; -1: as published",
         {-1, 64});
+  f.add("background", background, "characters: what comes from outside, 0 black .. 1 white",
+        {0, 1});
   f.add("mean", mean, "mean of the channels of 0..1 pixels; empty: ImageNet's, grey 0.5");
   f.add("std", std, "their standard deviation; empty: ImageNet's, grey 0.25", {1e-6, 1e6});
 }

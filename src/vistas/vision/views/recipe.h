@@ -44,6 +44,7 @@ struct RecipeOptions {
   std::vector<double> crop_area{};
   int64_t local_size = 0;
   int64_t local_count = -1;
+  double background = 1;
   std::vector<double> mean{}, std{};
 
   void fields(Fields& f);
