@@ -1,5 +1,6 @@
 """What `./dev bench` measures: one function a benchmark. Each adds rows to the session."""
 import json
+import os
 import statistics
 
 from session import mean, median
@@ -198,8 +199,14 @@ def start(s):
 
 def time_of(s, what, command, need, peer=None):
     def seconds(command, repeats):
-        times = [s.run(command)[1] for _ in range(repeats + 1)][1:]
-        s.raw.append({"command": [str(part) for part in command], "wall_s": times})
+        s.run(command)
+        before = os.times()
+        times = [s.run(command)[1] for _ in range(repeats)]
+        after = os.times()
+        cpu = after.children_user + after.children_system - \
+            before.children_user - before.children_system
+        s.raw.append({"command": [str(part) for part in command], "wall_s": times,
+                      "mean_cpu_s": cpu / repeats})
         return None if None in times else times
     ours, theirs = seconds(command, 5), seconds(peer, 3) if peer else None
     if ours:

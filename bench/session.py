@@ -58,7 +58,7 @@ class Session:
         self.build = pathlib.Path(build)
         self.data = self.build / "data"
         self.runs = ROOT / "runs"
-        self.peers_at = pathlib.Path(os.environ.get("VISTAS_PEERS", "")) if peers else None
+        self.peers_at = pathlib.Path(os.environ.get("VISTAS_PEERS", "peers")) if peers else None
         self.homes = pathlib.Path(os.environ.get("PEERS_HOMES", self.build / "peers"))
         self.rows, self.raw, self.skipped, self.failed = [], [], [], []
         self.benchmark = ""
@@ -145,7 +145,7 @@ class Session:
             return None
         python = self.homes / "vision" / "bin" / "python"
         if not self.peers_at.is_dir():
-            self.skip(f"no peers in '{self.peers_at}': set VISTAS_PEERS to their folder")
+            self.skip(f"no peers in {self.peers_at}: set VISTAS_PEERS to their folder")
         elif not python.exists():
             self.skip(f"peers not installed: run PEERS_HOME={self.homes}/vision "
                       f"{self.peers_at}/vision/setup, or set PEERS_HOMES")
