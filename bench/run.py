@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The driver behind `./dev bench`: runs benchmarks, with --peers also those of other packages in the
-same minutes, and prints a table. Needs nothing but Python's standard library."""
+"""The driver behind `./dev bench`: runs benchmarks, with --peers also those of other packages in
+the same minutes, and prints a table. Needs nothing but Python's standard library."""
 import argparse
 import datetime
 import json
@@ -66,8 +66,8 @@ def versions(session):
              "commit": output_of("git", "describe", "--always", "--dirty")}
     python = session.peer_python()
     if python:
-        script = ("import importlib.metadata as m, json; print(json.dumps({n: m.version(n) for n in "
-                  "'torch torchvision lightly albumentationsx kornia'.split()}))")
+        script = ("import importlib.metadata as m, json; print(json.dumps({n: m.version(n) "
+                  "for n in 'torch torchvision lightly albumentationsx kornia'.split()}))")
         found["peers"] = json.loads(output_of(python, "-c", script) or "null")
     return found
 

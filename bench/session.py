@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 @dataclasses.dataclass
 class Row:
     """One line of the table. `need` is the figure to reach: with `per_peer` the ratio to the best
-    peer, otherwise in `unit`. `value` and `peers` are None or missing where nothing was measured."""
+    peer, otherwise in `unit`. `peers` has those that were measured."""
     benchmark: str
     what: str
     value: float
