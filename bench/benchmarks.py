@@ -1,0 +1,237 @@
+"""What `./dev bench` measures: one function a benchmark. Each adds rows to the session."""
+import json
+import os
+import statistics
+
+from session import mean, median
+
+RECIPE = "recipes/vision/simclr-cifar10-500.toml"
+SEEDS = (0, 1, 2)
+
+
+def train(s, folder, *settings):
+    """The result of training RECIPE with other settings; None if it cannot be."""
+    if not s.has_data("cifar10"):
+        return None
+    sets = [part for setting in settings for part in ("--set", setting)]
+    return s.vistas("train", RECIPE, "--data", s.data / "cifar10", "--out", folder, *sets)
+
+
+def views(s):
+    """SimCLR views and single operations on one core, by CPU time."""
+    # An operation may use the time of a third of the best peer that computes the same thing:
+    # albumentations' resize-crop does not antialias, its resize-crop-area does.
+    names = {"crop_resize/bilinear": ("resize-crop", "crop + resize 640x480 to 224"),
+             "colour_op/jitter": ("jitter", "jitter, all four"), "run_op/blur": ("blur", "blur"),
+             "colour_op/grey": ("gray", "grey"), "colour_op/solarize": ("solarize", "solarize"),
+             "normalise": ("normalise", "normalise")}
+    ours = s.google("views_bench", pinned=True)
+    have_photos = s.has_data("imagenette-128", "bccd")
+    theirs = s.peer("ops", "--peers", "tv1,tv2,albu,lightly") if have_photos else []
+    for name, (op, what) in names.items():
+        peers = {}
+        for line in theirs:
+            antialiased = line["op"] != "resize-crop" or line["peer"] != "albu"
+            if line["op"].removesuffix("-area") == op and antialiased:
+                peers[line["peer"]] = line["us"]
+        time = median(ours.get(name), "cpu_time")
+        s.row(f"{what}, 224 px", time and time / 1000, "us", peers=peers, lower_is_better=True,
+              need=3, per_peer=True)
+    for name, entries in ours.items():
+        if name.startswith("simclr/"):
+            s.row(f"views without decoding, {name}", median(entries, "views/s"), "views/s")
+    whole(s)
+
+
+def whole(s):
+    """Views with everything before them, from the files or the memory of a data set."""
+    ours = s.google("decode_views_bench", pinned=True)
+    theirs = []
+    if s.has_data("cifar10", "imagenette-128"):
+        theirs += s.peer("run", "views")
+    if s.has_data("bccd"):
+        theirs += s.peer("views", "--data", "bccd", "--workers", "0", "--seconds", "0.8")
+    for data, name, what, need in (
+            ("cifar", "cifar_32", "views, CIFAR-10 from memory, 32 px", 40000),
+            ("imagenette", "imagenette_128", "views with blur, 128 px JPEG", 4000),
+            ("bccd", "bccd_224", "views with blur, 640x480 JPEG to 224", 1400)):
+        peers = {line["peer"]: line["views_per_cpu_s"] for line in theirs if line["data"] == data}
+        s.row(what, median(ours.get(f"make_views/{name}"), "views/s"), "views/s", peers=peers,
+              need=need)
+
+
+def step(s):
+    """A SimCLR training step by itself, and training with loading and views."""
+    def measure():
+        return s.google("step_bench", repetitions=4, min_time=0.5)
+
+    def trainer():
+        folder = s.fresh_run("step")
+        done = train(s, folder, "train.batch=256", "train.steps=60")
+        return steady_rate(folder) if done else None
+
+    # Before and after the peers, so that a change of the machine's load falls on both.
+    rounds, rates = [measure()], [trainer()]
+    theirs = {(line["mode"], line["data"]): line["images_per_s"] for line in s.peer("run", "step")}
+    if theirs:
+        rounds.append(measure())
+        rates.append(trainer())
+    ours = {}
+    for precision in ("bf16", "fp32"):
+        name = f"train_step/resnet18_width16_{precision}/process_time/real_time"
+        ours[precision] = median(sum((r.get(name, []) for r in rounds), []), "items_per_second")
+    for precision, mode, need in (("bf16", "bf16cl", 1.1), ("fp32", "eager", None)):
+        s.row(f"step, ResNet-18 width 16, batch 256, {precision}", ours[precision], "images/s",
+              peers={f"PyTorch {mode}": theirs.get((mode, "model"))}, need=need, per_peer=True)
+    rate = mean(rates)
+    s.row("the same with loading and views", rate, "images/s",
+          peers={"lightly's loader": theirs.get(("bf16cl", "e2e"))})
+    model, their_model = ours["bf16"], theirs.get(("bf16cl", "model"))
+    their_share = their_model and theirs.get(("bf16cl", "e2e"), 0) / their_model
+    share = rate and model and rate / model
+    if share and share > 1.02:
+        s.skip(f"share of the step alone: {share:.2f} cannot be, the load of the machine changed "
+               "meanwhile; measure again")
+        return
+    s.row("its share of the step alone", share, "", peers={"lightly's loader": their_share},
+          need=0.93)
+
+
+def steady_rate(run):
+    """Images a second of a run after its first report, which holds the start."""
+    reports = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    reports = [r for r in reports if "samples_per_s" in r]
+    steps = [b["step"] - a["step"] for a, b in zip(reports, reports[1:])]
+    seconds = sum(n / r["samples_per_s"] for n, r in zip(steps, reports[1:]))
+    return sum(steps) / seconds if steps else None
+
+
+def optim(s):
+    """An optimiser step on the parameters of ResNet-18, against ATen's fused kernels."""
+    ours = s.google("optim_bench", min_time=0.5)
+    for name, fused in (("adamw", "adamw"), ("sgd", "sgd"), ("lars", "sgd")):
+        def best(key):
+            return min((e["best_ms"] for e in ours.get(f"{key}/real_time", [])), default=None)
+        s.row(f"{name}, 11 M parameters, 2 threads, fastest step", best(f"ours/{name}"), "ms",
+              peers={f"ATen fused {fused}": best(f"aten_{fused}")}, lower_is_better=True, need=1,
+              per_peer=True)
+
+
+def loader(s):
+    """Two loader threads against one."""
+    ours = s.google("loader_bench")
+    one, two = (median(ours.get(f"load/{n}/real_time"), "items_per_second") for n in (1, 2))
+    s.row("1 loader thread, CIFAR-10, 32 px", one, "images/s")
+    s.row("2 loader threads", two, "images/s")
+    s.row("2 threads against 1", one and two and two / one, "times", need=1.9)
+
+
+def quality(s):
+    """500 SimCLR steps on CIFAR-10 with three seeds: accuracies and time."""
+    if not s.has_data("cifar10"):
+        return
+    ours, theirs = [], []
+    for seed in SEEDS:
+        ours.append(our_quality(s, seed))
+        theirs.append(peer_quality(s, seed))
+    for key, what in (("knn", "kNN, k 200"), ("linear", "linear probe"),
+                      ("linear_1pct", "linear probe, 1 % of the labels")):
+        s.row(f"{what}, mean of {len(SEEDS)} seeds", mean(r.get(key) for r in ours), "%",
+              peers={"lightly": mean(r.get(key) for r in theirs)}, need=1, per_peer=True)
+    s.row("training of 500 steps, mean", mean(r.get("seconds") for r in ours), "s",
+          peers={"lightly": mean(r.get("seconds") for r in theirs)}, lower_is_better=True,
+          need=1 / 0.65, per_peer=True)
+
+
+def our_quality(s, seed):
+    folder = s.fresh_run(f"quality-{seed}")
+    trained = train(s, folder, f"train.seed={seed}")
+    result = s.vistas("eval", folder, "--data", s.data / "cifar10", "--tasks", "knn,linear",
+                      "--labels", "1%,100%", "--k", "200",
+                      "--knn-temperature", "0.1") if trained else None
+    if not result:
+        return {}
+    top1 = {(row["task"].split()[0], row["labels"]): 100 * row["mean"] for row in result["rows"]}
+    return {"knn": top1["knn", "100%"], "linear": top1["linear", "100%"],
+            "linear_1pct": top1["linear", "1%"], "seconds": trained["seconds"]}
+
+
+def peer_quality(s, seed):
+    checkpoint = s.build / "bench" / f"peer-quality-{seed}.pt"
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint.unlink(missing_ok=True)
+    trained = {}
+    while not trained.get("done"):
+        lines = s.peer("quality", "train", "--seed", seed, "--steps", "500", "--seconds", "600",
+                       "--ckpt", checkpoint)
+        if not lines:
+            return {}
+        trained = lines[-1]
+    lines = s.peer("quality", "eval", "--seed", seed, "--ckpt", checkpoint)
+    return {**lines[-1], "seconds": trained["train_s"]} if lines else {}
+
+
+def demo(s):
+    """The demo with three seeds."""
+    results = [s.vistas("demo", "--seed", seed, "--out", s.fresh_run(f"demo-{seed}"))
+               for seed in SEEDS]
+    results = [r for r in results if r]
+    if len(results) < len(SEEDS):
+        return
+    for encoder in ("pixels", "untrained", "trained"):
+        s.row(f"one-shot accuracy, {encoder}, mean of {len(SEEDS)} seeds",
+              100 * mean(r[encoder]["mean"] for r in results), "%",
+              need=80 if encoder == "trained" else None)
+    s.row("training, mean", mean(r["seconds"] for r in results), "s", lower_is_better=True,
+          need=180)
+
+
+def start(s):
+    """Wall time of short commands: the median of five after one that warms the file cache."""
+    program = s.build / "vistas"
+    if not program.exists():
+        return s.skip(f"no program {program}: run ./dev build")
+    time_of(s, "vistas --help", [program, "--help"], need=0.5, peer=s.peer_python() and
+            [s.homes / "vision" / "bin" / "lightly-ssl-train", "--help"])
+    if not s.has_data("imagenette-128"):
+        return
+    picture = min((s.data / "imagenette-128" / "train").rglob("*.JPEG"))
+    folder = s.fresh_run("start")
+    if train(s, folder, "train.steps=1", "train.batch=32"):
+        time_of(s, "vistas embed of one picture",
+                [program, "embed", folder, picture, "-o", folder / "one.safetensors"], need=0.9)
+
+
+def time_of(s, what, command, need, peer=None):
+    def seconds(command, repeats):
+        s.run(command)
+        before = os.times()
+        times = [s.run(command)[1] for _ in range(repeats)]
+        after = os.times()
+        cpu = after.children_user + after.children_system - \
+            before.children_user - before.children_system
+        s.raw.append({"command": [str(part) for part in command], "wall_s": times,
+                      "mean_cpu_s": cpu / repeats})
+        return None if None in times else times
+    ours, theirs = seconds(command, 5), seconds(peer, 3) if peer else None
+    if ours:
+        s.row(f"{what}, median of 5 (best {min(ours):.3f} s)", statistics.median(ours), "s",
+              peers={"lightly-ssl-train --help": statistics.median(theirs)} if theirs else {},
+              lower_is_better=True, need=need)
+
+
+def sources(s):
+    """Decoding and reading, one core."""
+    for name, entries in s.google("sources_bench", pinned=True, repetitions=3).items():
+        s.row(name, median(entries, "items_per_second"), "pictures/s")
+
+
+def measure(s):
+    """kNN, logistic regression and the linear probe at the size of CIFAR-10."""
+    for name, entries in s.google("measure_bench", repetitions=3).items():
+        s.row(name.removesuffix("/real_time"), median(entries, "real_time"),
+              entries[0]["time_unit"], lower_is_better=True)
+
+
+QUICK = [views, step, optim, loader, start, sources, measure]
+LONG = [quality, demo]  # train six times for some minutes each
