@@ -132,7 +132,11 @@ std::vector<std::string> folder_splits(const fs::path& path) {
 
 std::unique_ptr<ImageSource> open_folder(const fs::path& path, const SourceOptions& options) {
   const fs::path root = options.split.empty() ? path : path / options.split;
-  if (kTarKind.matches(root)) return kTarKind.open(root, options);
+  if (kTarKind.matches(root)) {
+    SourceOptions shards = options;
+    shards.split.clear();  // the folder is the split
+    return kTarKind.open(root, shards);
+  }
   const Walk walk(root);
   std::set<std::string> classes = walk.classes();
   if (!classes.empty()) {

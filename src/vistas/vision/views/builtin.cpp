@@ -154,12 +154,14 @@ ViewRecipe characters(const Builder& b) {
                 {"translate", number(std::min(0.15 * strength, 1.0))},
                 {"scale", range(1 / (1 + 0.4 * strength), 1 + 0.4 * strength)},
                 {"shear", number(std::min(25 * strength, 80.0))},
-                {"fill", number(b.options.background)}}},
+                {"fill", number(b.options.background)},
+                {"interpolation", Value{.data = std::string("bicubic")}}}},
               {"elastic",
                1.0,
                {{"alpha", number(34 * relative * relative * strength)},
                 {"sigma", number(4 * relative)},
-                {"fill", number(b.options.background)}}}};
+                {"fill", number(b.options.background)},
+                {"interpolation", Value{.data = std::string("bicubic")}}}}};
   return {{spec}};
 }
 
