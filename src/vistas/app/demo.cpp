@@ -1,4 +1,4 @@
-// vistas demo: the main job in three minutes, on drawings that come with the repository.
+// vistas demo: the main job in some four minutes, on drawings that come with the repository.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -67,7 +67,7 @@ vision::Image gallery(const vision::Bundle& bundle,
   look::GridOptions options;
   options.columns = static_cast<int>(k + 1);
   options.cell = 84;
-  options.title = "vistas demo: one example a character, the nearest first";
+  options.title = "one example a character, the nearest first";
   return look::compose_grid(cells, options);
 }
 
