@@ -13,8 +13,9 @@ at::Tensor clip_loss(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   check_pair("clip_loss", q, k);
   check_scalar("clip_loss", "log_scale", log_scale, q);
   const FullPrecision scope;
-  const at::Tensor s = similarity(q, k, options.similarity) * widen(log_scale).exp();
-  return symmetric_cross_entropy(s, same_thing("clip_loss", group, q));
+  const at::Tensor s = similarity(q, k, options.similarity);
+  const at::Tensor scale = log_scale.to(s.scalar_type()).exp();
+  return symmetric_cross_entropy(s * scale, same_thing("clip_loss", group, q));
 }
 
 }  // namespace vistas::contrast

@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <limits>
+#include <optional>
 
 #include "vistas/base/error.h"
 #include "vistas/contrast/checks.h"
@@ -19,8 +20,8 @@ constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 // One matrix beside s: the probabilities, which are the gradient.
 struct LogSumExp : torch::autograd::Function<LogSumExp> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& s,
-                            const at::Tensor& left_out) {
-    at::Tensor p = left_out.defined() ? s.masked_fill(left_out, kMinusInfinity) : s.clone();
+                            const std::optional<at::Tensor>& left_out) {
+    at::Tensor p = left_out ? s.masked_fill(*left_out, kMinusInfinity) : s.clone();
     const at::Tensor top = p.amax({1}, true);
     const at::Tensor shift = top.masked_fill(top == kMinusInfinity, 0);
     const at::Tensor sum = p.sub_(shift).exp_().sum(1, true);
@@ -41,7 +42,7 @@ struct LogSumExp : torch::autograd::Function<LogSumExp> {
 }  // namespace
 
 at::Tensor log_sum_exp(const at::Tensor& s, const at::Tensor& left_out) {
-  return LogSumExp::apply(s, left_out);
+  return LogSumExp::apply(s, left_out.defined() ? std::optional(left_out) : std::nullopt);
 }
 
 at::Tensor log1p_exp(const at::Tensor& x) {

@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <limits>
+#include <optional>
 
 #include "vistas/base/error.h"
 #include "vistas/contrast/checks.h"
@@ -17,13 +18,13 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 // The loss of logits s [2N, 2N] whose row i has its target in column i +- N and whose diagonal does
-// not count, nor do pairs of the `same` [2N, 2N] thing, if that is defined; turns s into
+// not count, nor do pairs of the `same` [2N, 2N] thing, if that is given; turns s into
 // d loss / d s.
-at::Tensor partner_cross_entropy_(at::Tensor& s, const at::Tensor& same) {
+at::Tensor partner_cross_entropy_(at::Tensor& s, const std::optional<at::Tensor>& same) {
   constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
   const int64_t n = s.size(0) / 2;
   const at::Tensor target = at::cat({s.diagonal(n), s.diagonal(-n)}).unsqueeze(1);
-  if (same.defined()) s.masked_fill_(same, kMinusInfinity);
+  if (same) s.masked_fill_(*same, kMinusInfinity);
   s.fill_diagonal_(kMinusInfinity);
   const at::Tensor top = at::maximum(s.amax({1}, true), target);
   s.sub_(top).exp_();
@@ -56,7 +57,7 @@ at::Tensor scaled_gradient(AutogradContext* context, const at::Tensor& grad) {
 // (G + G^T) z / T.
 struct DotLoss : torch::autograd::Function<DotLoss> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& z, double temperature,
-                            const at::Tensor& same) {
+                            const std::optional<at::Tensor>& same) {
     at::Tensor s = at::mm(z, z.t()).div_(temperature);
     const at::Tensor loss = partner_cross_entropy_(s, same);
     context->save_for_backward({at::mm(s + s.t(), z).div_(temperature)});
@@ -70,7 +71,7 @@ struct DotLoss : torch::autograd::Function<DotLoss> {
 // Any similarity matrix s [2N, 2N].
 struct MatrixLoss : torch::autograd::Function<MatrixLoss> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& s, double temperature,
-                            const at::Tensor& same) {
+                            const std::optional<at::Tensor>& same) {
     at::Tensor logits = s / temperature;
     const at::Tensor loss = partner_cross_entropy_(logits, same);
     context->save_for_backward({logits.div_(temperature)});
@@ -89,7 +90,7 @@ at::Tensor nt_xent(const at::Tensor& z_a, const at::Tensor& z_b, const NtXentOpt
   check_positive("nt_xent", "temperature", options.temperature);
   const FullPrecision scope;
   const at::Tensor z = widen(at::cat({z_a, z_b}));
-  at::Tensor same;
+  std::optional<at::Tensor> same;
   if (group.defined()) same = same_thing("nt_xent", group, z_a).repeat({2, 2});
   switch (options.similarity) {
     case Similarity::cosine:
