@@ -262,33 +262,51 @@ TEST(SoftmaxLosses, BFloat16IsComputedInFloat32EvenUnderAutocast) {
   });
 }
 
-// log(1 + exp(-1/T)) of a far negative: float32 would lose it in 1 + x.
+// Losses near 0, which float32 would lose in 1 + x, and their gradients, against float64.
 TEST(SoftmaxLosses, TinyLossesKeepTheirDigits) {
-  const double far = std::exp(-1 / 0.03);
-  const at::Tensor b = at::eye(2);
-  const auto check = [&](const char* name, double want, auto&& call) {
-    at::Tensor a = at::eye(2).requires_grad_(true);
-    const at::Tensor loss = call(a);
-    loss.backward();
-    EXPECT_NEAR(loss.item<double>() / want, 1, 1e-4) << name;
-    EXPECT_GT(a.grad().abs().max().item<double>(), 0) << name;
+  using Call = at::Tensor (*)(const at::Tensor&, const at::Tensor&);
+  const std::pair<const char*, Call> calls[] = {
+      {"nt_xent", [](auto& a, auto& b) { return nt_xent(a, b, {.temperature = 0.03}); }},
+      {"nt_xent with groups",
+       [](auto& a, auto& b) { return nt_xent(a, b, {.temperature = 0.03}, at::arange(4)); }},
+      {"nt_xent_labels",
+       [](auto& a, auto& b) {
+         return nt_xent_labels(at::cat({a, b}), at::arange(4).repeat(2), {.temperature = 0.03});
+       }},
+      {"info_nce",
+       [](auto& a, auto& b) { return info_nce(a, b, {.temperature = 0.03, .symmetric = true}); }},
+      {"info_nce_queue",
+       [](auto& a, auto& b) {
+         return info_nce_queue(a, b, b.flip(1).neg(), {.temperature = 0.03});
+       }},
+      {"clip_loss",
+       [](auto& a, auto& b) { return clip_loss(a, b, at::scalar_tensor(3.5, at::kDouble)); }},
+      {"sup_con out",
+       [](auto& a, auto& b) { return sup_con(a, b, at::arange(4), {.temperature = 0.03}); }},
+      {"sup_con in",
+       [](auto& a, auto& b) {
+         return sup_con(a, b, at::arange(4), {.temperature = 0.03, .variant = SupConVariant::in});
+       }},
+      {"debiased_nt_xent",
+       [](auto& a, auto& b) {
+         return debiased_nt_xent(a, b, {.temperature = 0.03, .tau_plus = 0});
+       }},
   };
-  check("nt_xent", 2 * far, [&](auto& a) {
-    return nt_xent(a, b, {.temperature = 0.03}, ids({0, 1}));
-  });
-  check("info_nce", far, [&](auto& a) { return info_nce(a, b, {.temperature = 0.03}); });
-  check("queue", far / 2, [&](auto& a) {
-    return info_nce_queue(a, b, at::eye(2).flip(0).narrow(0, 0, 1).neg(), {0.03});
-  });
-  check("clip", far, [&](auto& a) { return clip_loss(a, b, at::tensor(std::log(1 / 0.03f))); });
-  check("sup_con", 2 * far, [&](auto& a) {
-    return sup_con(a, b, ids({0, 1}), {.temperature = 0.03});
-  });
-  check("labels", 2 * far, [&](auto& a) {
-    return nt_xent_labels(at::cat({a, b}), ids({0, 1, 0, 1}), {.temperature = 0.03});
-  });
-  check("debiased", 2 * far,
-        [&](auto& a) { return debiased_nt_xent(a, b, {.temperature = 0.03, .tau_plus = 0}); });
+  // Rows close to the axes: pairs are alike, others nearly orthogonal.
+  const at::Tensor a = at::eye(4, at::kDouble) + 0.05 * random(4, 4, 1);
+  const at::Tensor b = at::eye(4, at::kDouble) + 0.05 * random(4, 4, 2);
+  for (const auto& [name, call] : calls) {
+    SCOPED_TRACE(name);
+    at::Tensor wide = a.clone().requires_grad_(true);
+    at::Tensor narrow = a.to(at::kFloat).requires_grad_(true);
+    const at::Tensor want = call(wide, b), got = call(narrow, b.to(at::kFloat));
+    want.backward();
+    got.backward();
+    EXPECT_LT(want.item<double>(), 1e-10);
+    EXPECT_NEAR(got.item<double>() / want.item<double>(), 1, 1e-4);
+    const at::Tensor error = (narrow.grad().to(at::kDouble) - wide.grad()).abs().max();
+    EXPECT_LT(error.item<double>(), 1e-4 * wide.grad().abs().max().item<double>());
+  }
 }
 
 }  // namespace

@@ -14,14 +14,17 @@ at::Tensor loss_of_logits(const at::Tensor& s, const at::Tensor& same, SupConVar
   const at::Tensor positive = same.clone().fill_diagonal_(false);
   const at::Tensor count = positive.sum(1);
   const at::Tensor anchors = count > 0;
-  // -log of the sum of p(i, j) over the positives is log1p_exp(negatives - positives).
-  const at::Tensor positives = log_sum_exp(s, positive.logical_not()).masked_fill(~anchors, 0);
-  const at::Tensor all = log1p_exp(log_sum_exp(s, same) - positives);
+  const auto positives = [&] {
+    return log_sum_exp(s, positive.logical_not()).masked_fill(~anchors, 0);
+  };
+  // -log of the sum of p(i, j) over the positives.
+  const at::Tensor sum = log1p_exp(log_sum_exp(s, same) - positives());
   const at::Tensor divisor = count.clamp_min(1).to(s.scalar_type());
-  if (variant == SupConVariant::in) return mean_where(anchors, all + divisor.log());
-  const at::Tensor mean = at::where(positive, s, 0).sum(1) / divisor;
-  // The difference first: it is exactly 0 for one positive, where `all` may be tiny.
-  return mean_where(anchors, all + (positives - mean));
+  if (variant == SupConVariant::in) return mean_where(anchors, sum + divisor.log());
+  // The difference first, and from a node of its own: of one positive it and its gradient are
+  // exactly 0, beside which those of `sum` keep their digits however small.
+  const at::Tensor spread = positives() - at::where(positive, s, 0).sum(1) / divisor;
+  return mean_where(anchors, sum + spread);
 }
 
 }  // namespace
