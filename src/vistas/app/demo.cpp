@@ -1,4 +1,4 @@
-// vistas demo: the main job in some four minutes, on drawings that come with the repository.
+// vistas demo: the main job in some three minutes, on drawings that come with the repository.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
