@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "vistas/contrast/checks.h"
+#include "vistas/contrast/logits.h"
 #include "vistas/contrast/pairs.h"
 #include "vistas/contrast/precision.h"
 
@@ -9,7 +11,7 @@ namespace vistas::contrast {
 
 at::Tensor circle(const at::Tensor& z, const at::Tensor& labels, const CircleOptions& options) {
   check_alike("circle", {z});
-  check_labels("circle", labels, z);
+  check_ids("circle", "labels", labels, z);
   const FullPrecision scope;
   const double m = options.margin;
   const auto [positive, negative] = label_pairs(labels);
@@ -17,10 +19,9 @@ at::Tensor circle(const at::Tensor& z, const at::Tensor& labels, const CircleOpt
   const at::Tensor fixed = s.detach();
   const at::Tensor pull = at::relu(1 + m - fixed) * (1 - m - s);
   const at::Tensor push = at::relu(fixed + m) * (s - m);
-  const at::Tensor terms = soft_plus(masked_log_sum_exp(options.gamma * pull, positive) +
-                                     masked_log_sum_exp(options.gamma * push, negative));
-  const at::Tensor rows = positive.any(1) & negative.any(1);
-  return terms.sum() / rows.sum().clamp_min(1);  // the terms of the other rows are 0
+  const at::Tensor terms = log1p_exp(log_sum_exp(options.gamma * pull, positive.logical_not()) +
+                                     log_sum_exp(options.gamma * push, negative.logical_not()));
+  return mean_where(positive.any(1) & negative.any(1), terms);
 }
 
 }  // namespace vistas::contrast

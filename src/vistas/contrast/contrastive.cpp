@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "vistas/contrast/checks.h"
 #include "vistas/contrast/pairs.h"
 #include "vistas/contrast/precision.h"
 
@@ -30,7 +31,7 @@ at::Tensor contrastive(const at::Tensor& x_0, const at::Tensor& x_1, const at::T
 at::Tensor contrastive_by_labels(const at::Tensor& z, const at::Tensor& labels,
                                  const ContrastiveOptions& options) {
   check_alike("contrastive_by_labels", {z});
-  check_labels("contrastive_by_labels", labels, z);
+  check_ids("contrastive_by_labels", "labels", labels, z);
   const FullPrecision scope;
   const auto [positive, negative] = label_pairs(labels);
   const at::Tensor d = distances(z, z, options.similarity, options.normalize);

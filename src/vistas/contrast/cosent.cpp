@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "vistas/base/error.h"
+#include "vistas/contrast/logits.h"
 #include "vistas/contrast/pairs.h"
 #include "vistas/contrast/precision.h"
 
@@ -13,8 +14,8 @@ namespace {
 // s, score [N].
 at::Tensor ranking(const at::Tensor& s, const at::Tensor& score, double scale) {
   const at::Tensor wrong_by = scale * (s.unsqueeze(0) - s.unsqueeze(1));
-  const at::Tensor ordered = score.unsqueeze(1) > score.unsqueeze(0);
-  return soft_plus(masked_log_sum_exp(wrong_by.view({1, -1}), ordered.view({1, -1}))).squeeze(0);
+  const at::Tensor unordered = score.unsqueeze(1) <= score.unsqueeze(0);
+  return log1p_exp(log_sum_exp(wrong_by.view({1, -1}), unordered.view({1, -1}))).squeeze(0);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "vistas/base/error.h"
+#include "vistas/contrast/checks.h"
 #include "vistas/contrast/cross_view.h"
 #include "vistas/contrast/pairs.h"
 #include "vistas/contrast/precision.h"
@@ -30,8 +31,8 @@ at::Tensor dino(const std::vector<at::Tensor>& teacher, const std::vector<at::Te
   check_alike("dino: student", student);
   check_alike("dino: teacher and student", {teacher[0], student[0]});
   check_center(center, teacher);
-  check_positive("dino: student_temperature", options.student_temperature);
-  check_positive("dino: teacher_temperature", options.teacher_temperature);
+  check_positive("dino", "student_temperature", options.student_temperature);
+  check_positive("dino", "teacher_temperature", options.teacher_temperature);
   const FullPrecision scope;
   std::vector<at::Tensor> targets;
   for (const at::Tensor& view : teacher) {

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "vistas/contrast/checks.h"
 #include "vistas/contrast/pairs.h"
 #include "vistas/contrast/precision.h"
 
@@ -27,7 +28,7 @@ at::Tensor margin_mse(const at::Tensor& query, const at::Tensor& positive,
 at::Tensor kl_distillation(const at::Tensor& student, const at::Tensor& teacher,
                            const KlDistillationOptions& options) {
   check_alike("kl_distillation", {student, teacher});
-  check_positive("kl_distillation: temperature", options.temperature);
+  check_positive("kl_distillation", "temperature", options.temperature);
   const FullPrecision scope;
   const double t = options.temperature;
   const at::Tensor learned = at::log_softmax(widen(student) / t, 1);

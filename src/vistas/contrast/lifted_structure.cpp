@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "vistas/contrast/checks.h"
+#include "vistas/contrast/logits.h"
 #include "vistas/contrast/pairs.h"
 #include "vistas/contrast/precision.h"
 
@@ -10,11 +12,12 @@ namespace vistas::contrast {
 at::Tensor lifted_structure(const at::Tensor& z, const at::Tensor& labels,
                             const LiftedStructureOptions& options) {
   check_alike("lifted_structure", {z});
-  check_labels("lifted_structure", labels, z);
+  check_ids("lifted_structure", "labels", labels, z);
   const FullPrecision scope;
   const auto [positive, negative] = label_pairs(labels);
   const at::Tensor d = distances(z, z, options.similarity, options.normalize);
-  const at::Tensor push = masked_log_sum_exp(options.margin - d, negative);
+  // Without any negatives: as -infinity, but logaddexp stays a number.
+  const at::Tensor push = log_sum_exp(options.margin - d, negative.logical_not()).clamp_min(-1e30);
   const at::Tensor once = positive.triu();
   const at::Tensor j = at::logaddexp(push.unsqueeze(1), push.unsqueeze(0)) + d;
   const at::Tensor terms = at::relu(j).square().masked_fill(once.logical_not(), 0);
@@ -24,12 +27,12 @@ at::Tensor lifted_structure(const at::Tensor& z, const at::Tensor& labels,
 at::Tensor lifted_structure_generalized(const at::Tensor& z, const at::Tensor& labels,
                                         const LiftedStructureOptions& options) {
   check_alike("lifted_structure_generalized", {z});
-  check_labels("lifted_structure_generalized", labels, z);
+  check_ids("lifted_structure_generalized", "labels", labels, z);
   const FullPrecision scope;
   const auto [positive, negative] = label_pairs(labels);
   const at::Tensor d = distances(z, z, options.similarity, options.normalize);
-  return at::relu(masked_log_sum_exp(d, positive) +
-                  masked_log_sum_exp(options.margin - d, negative))
+  return at::relu(log_sum_exp(d, positive.logical_not()) +
+                  log_sum_exp(options.margin - d, negative.logical_not()))
       .mean();
 }
 

@@ -4,13 +4,16 @@
 
 #include <limits>
 
+#include "vistas/contrast/checks.h"
+#include "vistas/contrast/logits.h"
 #include "vistas/contrast/pairs.h"
 #include "vistas/contrast/precision.h"
 
 namespace vistas::contrast {
 namespace {
 
-// The pairs that violate the order of similarities s [N, N] by less than epsilon.
+// The pairs whose similarity in s [N, N] is not better than the hardest of the other kind by
+// epsilon.
 LabelPairs informative(const LabelPairs& pairs, const at::Tensor& s, double epsilon) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const at::Tensor top_negative =
@@ -27,16 +30,18 @@ LabelPairs informative(const LabelPairs& pairs, const at::Tensor& s, double epsi
 at::Tensor multi_similarity(const at::Tensor& z, const at::Tensor& labels,
                             const MultiSimilarityOptions& options) {
   check_alike("multi_similarity", {z});
-  check_labels("multi_similarity", labels, z);
-  check_positive("multi_similarity: alpha", options.alpha);
-  check_positive("multi_similarity: beta", options.beta);
+  check_ids("multi_similarity", "labels", labels, z);
+  check_positive("multi_similarity", "alpha", options.alpha);
+  check_positive("multi_similarity", "beta", options.beta);
   const FullPrecision scope;
   const at::Tensor s = similarity(z, z, options.similarity);
   LabelPairs pairs = label_pairs(labels);
   if (options.mining) pairs = informative(pairs, s.detach(), options.epsilon);
-  const at::Tensor pull = masked_log_sum_exp(options.alpha * (options.base - s), pairs.positive);
-  const at::Tensor push = masked_log_sum_exp(options.beta * (s - options.base), pairs.negative);
-  return (soft_plus(pull) / options.alpha + soft_plus(push) / options.beta).mean();
+  const at::Tensor pull =
+      log_sum_exp(options.alpha * (options.base - s), pairs.positive.logical_not());
+  const at::Tensor push =
+      log_sum_exp(options.beta * (s - options.base), pairs.negative.logical_not());
+  return (log1p_exp(pull) / options.alpha + log1p_exp(push) / options.beta).mean();
 }
 
 }  // namespace vistas::contrast

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "vistas/contrast/logits.h"
 #include "vistas/contrast/pairs.h"
 #include "vistas/contrast/precision.h"
 
@@ -12,8 +13,7 @@ at::Tensor n_pairs(const at::Tensor& anchor, const at::Tensor& positive,
   check_alike("n_pairs", {anchor, positive});
   const FullPrecision scope;
   const at::Tensor s = similarity(anchor, positive, options.similarity);
-  const at::Tensor others = at::ones_like(s, s.options().dtype(at::kBool)).fill_diagonal_(false);
-  const at::Tensor loss = soft_plus(masked_log_sum_exp(s, others) - s.diagonal()).mean();
+  const at::Tensor loss = diagonal_cross_entropy(s, same_thing("n_pairs", {}, anchor));
   if (options.l2 == 0) return loss;
   const at::Tensor squares = widen(anchor).square().sum(1) + widen(positive).square().sum(1);
   return loss + options.l2 / 4 * squares.mean();

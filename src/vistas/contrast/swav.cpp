@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "vistas/base/error.h"
+#include "vistas/contrast/checks.h"
 #include "vistas/contrast/cross_view.h"
 #include "vistas/contrast/pairs.h"
 #include "vistas/contrast/precision.h"
@@ -13,7 +14,7 @@ namespace vistas::contrast {
 
 at::Tensor sinkhorn(const at::Tensor& scores, const SinkhornOptions& options) {
   check_alike("sinkhorn", {scores});
-  check_positive("sinkhorn: epsilon", options.epsilon);
+  check_positive("sinkhorn", "epsilon", options.epsilon);
   const FullPrecision scope;
   at::Tensor log_codes = widen(scores.detach()) / options.epsilon;
   for (int64_t i = 0; i < options.iterations; ++i) {
@@ -31,7 +32,7 @@ SwavLoss swav(const std::vector<at::Tensor>& scores, size_t global_views,
               const std::vector<at::Tensor>& queue, const SwavOptions& options) {
   check_views("swav", global_views, scores.size());
   check_alike("swav", scores);
-  check_positive("swav: temperature", options.temperature);
+  check_positive("swav", "temperature", options.temperature);
   if (!queue.empty() && queue.size() != global_views) {
     throw Error(ErrorKind::usage, {.what = "swav: queue",
                                    .got = fmt::format("scores of {} views", queue.size()),

@@ -34,7 +34,7 @@ at::Tensor prototype_scores(const at::Tensor& z, const at::Tensor& prototypes);
 
 struct SwavOptions {
   double temperature = 0.1;
-  SinkhornOptions sinkhorn;
+  SinkhornOptions sinkhorn{};
 
   void fields(Fields& f) {
     f.add("temperature", temperature, "divides the scores of predictions", {1e-4, 1e4});

@@ -6,6 +6,8 @@
 #include <limits>
 
 #include "vistas/base/error.h"
+#include "vistas/contrast/checks.h"
+#include "vistas/contrast/logits.h"
 #include "vistas/contrast/precision.h"
 
 namespace vistas::contrast {
@@ -17,7 +19,7 @@ using torch::autograd::variable_list;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 at::Tensor penalty(const at::Tensor& difference, const TripletOptions& options) {
-  return options.soft ? soft_plus(difference) : at::relu(difference + options.margin);
+  return options.soft ? log1p_exp(difference) : at::relu(difference + options.margin);
 }
 
 at::Tensor penalty_slope(const at::Tensor& difference, const TripletOptions& options) {
@@ -120,7 +122,7 @@ at::Tensor triplet(const at::Tensor& anchor, const at::Tensor& positive, const a
 TripletLoss triplet_by_labels(const at::Tensor& z, const at::Tensor& labels,
                               const TripletOptions& options) {
   check_alike("triplet_by_labels", {z});
-  check_labels("triplet_by_labels", labels, z);
+  check_ids("triplet_by_labels", "labels", labels, z);
   const FullPrecision scope;
   const at::Tensor d = distances(z, z, options.similarity, options.normalize);
   const variable_list result = TripletSum::apply(d, labels, options);
