@@ -76,5 +76,18 @@ TEST(Options, ErrorsNameThePlaceTheValueAndTheCure) {
   EXPECT_NE(message_of("epochs = = 1\n").find("r.toml:1: not valid TOML"), std::string::npos);
 }
 
+TEST(Json, BadTextIsADataError) {
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  for (const std::string& text : {std::string("{\"a\": "), std::string("[null]"), deep}) {
+    try {
+      parse_json(text, "x.json");
+      ADD_FAILURE() << text.substr(0, 20);
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::data);
+      EXPECT_TRUE(std::string(e.what()).starts_with("x.json: ")) << e.what();
+    }
+  }
+}
+
 }  // namespace
 }  // namespace vistas

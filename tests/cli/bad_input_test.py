@@ -91,7 +91,8 @@ class BadInput(support.ProgramTest):
                    "many")
         for labels in ("0%", "few"):
             self.fails(2, [labels, "1%"], "eval", "run", "--data", "labelled", "--labels", labels)
-        self.fails(3, ["8", "500"], "eval", "run", "--data", "labelled", "--labels", "500")
+        self.fails(3, ["class 'circle'", "8", "500"],
+                   "eval", "run", "--data", "labelled", "--labels", "500")
         self.assertFalse((self.folder / "runs").exists(), "a refused training left a run folder")
 
     def test_recipes(self):
@@ -116,7 +117,7 @@ class BadInput(support.ProgramTest):
     def check_bad_named(self, text):
         self.assertIn(f"{len(self.bad)} pictures could not be read", text)
         for name in self.bad:
-            self.assertIn(f"  {name}: ", text)
+            self.assertIn(f"  damaged/{name}: ", text)
         self.assertNotIn("really-a-png.jpg: ", text)
 
     def test_bad_pictures_are_skipped_counted_and_named(self):
@@ -127,6 +128,12 @@ class BadInput(support.ProgramTest):
                 self.check_bad_named(self.succeeds(*command).out)
         count = self.succeeds("embed", "run", "damaged", "--json", "-").json()
         self.assertEqual((count["embeddings"], count["bad_images"]), (13, len(self.bad)))
+        for command in (["embed", "run", "damaged"], ["pack", "damaged"],
+                        ["train", "damaged", "--out", "counting", *FEW]):
+            result = self.succeeds(*command, "--json", "-").json()
+            self.assertEqual(result["bad_images"], len(self.bad))
+            self.assertEqual(sorted(line.split(": ")[0] for line in result["first_bad_images"]),
+                             sorted(f"damaged/{name}" for name in self.bad))
 
     def test_bad_pictures_fail_when_told_to(self):
         def names_one(*command):
@@ -149,13 +156,18 @@ class BadInput(support.ProgramTest):
                 self.fails(3, [name, word], "views", f"damaged/{name}")
                 self.fails(3, [name, word], "near", "run", f"damaged/{name}", "--in", "photos")
 
+    def test_a_list_names_its_line(self):
+        support.write(self.folder / "list.txt", "photos/cat.jpg\n\nphotos/dog.jpg\n")
+        self.fails(3, ["list.txt:3: photos/dog.jpg: ", "No such file"],
+                   "embed", "run", "list.txt", "--on-bad-image", "fail")
+
     def test_only_bad_pictures(self):
         for i in range(4):
             support.write(self.folder / f"all bad/{i}.png", b"")
         self.fails(3, ["empty file"], "train", "all bad", "--out", "of nothing")
         self.fails(3, ["empty file"], "train", "all bad", "--out", "of nothing", *FEW)
         self.fails(3, [], "embed", "run", "all bad", "-o", "none.safetensors")
-        self.assertFalse((self.folder / "of nothing/config.toml").exists())
+        self.assertFalse((self.folder / "of nothing").exists())
 
     def test_labels_are_needed(self):
         for tasks in ("knn", "linear", "finetune"):
@@ -188,6 +200,7 @@ class BadInput(support.ProgramTest):
     def test_a_batch_larger_than_the_data(self):
         self.fails(2, ["train.batch", "64", "17", "--set train.batch="],
                    "train", "photos", "--out", "too few", *FEW, "--set", "train.batch=64")
+        self.assertFalse((self.folder / "too few").exists())
 
     def test_nan_leaves_a_usable_checkpoint(self):
         result = self.fails(4, ["not finite", "schedule.lr", "nan/checkpoints/last"],

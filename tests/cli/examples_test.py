@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Every command's help: a sentence, --json, and three examples, which are run in their order."""
+import json
 import re
 import shlex
 import shutil
+import struct
 import unittest
 
 import support
 
-# Trains for minutes; `./dev demo` runs it.
-LONG = {"demo"}
 CIFAR = "build/data/cifar10"
 
 
@@ -62,8 +62,6 @@ class Examples(support.ProgramTest):
 
     def test_every_example_runs(self):
         for command in self.commands:
-            if command in LONG:
-                continue
             for example in self.examples_of(command):
                 with self.subTest(example):
                     words = shlex.split(example)
@@ -72,6 +70,27 @@ class Examples(support.ProgramTest):
                         self.skipTest(absent)
                     result = self.succeeds(*words[1:])
                     self.assertTrue(result.out.strip(), result)
+                    if words[-2:] == ["--json", "-"]:
+                        result.json()
+        self.check_demo("runs/demo")
+
+    def check_demo(self, run):
+        """What the demo's examples left."""
+        scores = json.loads((self.folder / run / "eval/one-shot.json").read_text())
+        self.assertGreater(scores.pop("seconds"), 0)
+        self.assertEqual(set(scores), {"pixels", "untrained", "trained"})
+        for score in scores.values():
+            self.assertEqual(len(score["runs"]), 20)
+            self.assertAlmostEqual(score["mean"], sum(score["runs"]) / 20)
+            self.assertGreater(score["std"], 0)
+        # Known of raw pixels; chance is 5 %.
+        self.assertAlmostEqual(scores["pixels"]["mean"], 0.24, delta=0.03)
+        self.assertGreater(scores["untrained"]["mean"], 0.1)
+        gallery = (self.folder / run / "gallery.png").read_bytes()
+        self.assertEqual(gallery[:8], b"\x89PNG\r\n\x1a\n")
+        width, height = struct.unpack(">II", gallery[16:24])
+        self.assertGreater(width, 6 * 84)
+        self.assertGreater(height, 10 * 84)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class Outputs(support.ProgramTest):
     def test_embed_writes_every_picture_in_order(self):
         result = self.succeeds("embed", "run", "photos", "-o", "all.safetensors", "--json", "-")
         self.assertEqual(result.json(), {"file": "all.safetensors", "embeddings": len(self.names),
-                                         "dim": 8, "bad_images": 0})
+                                         "dim": 8, "bad_images": 0, "first_bad_images": []})
         tensors, metadata = support.read_safetensors(self.folder / "all.safetensors")
         dtype, shape, data = tensors["embeddings"]
         self.assertEqual((dtype, shape), ("F32", [len(self.names), 8]))
@@ -103,6 +103,8 @@ class Outputs(support.ProgramTest):
         result = self.succeeds("views", "photos/cat.jpg", "--size", "48", "--draws", "2", "-o",
                                "two.png", "--json", "-").json()
         self.assertEqual(result, {"file": "two.png", "pictures": 1, "views_of_each": 4})
+        self.assertEqual(self.succeeds("views", "photos/cat.jpg", "--draws", "2").out,
+                         "views.png: 1 picture, 4 views\n")
         width, height = self.png_size("two.png")
         self.assertGreaterEqual(width, 4 * 48)
         self.assertGreaterEqual(height, 48)
@@ -233,11 +235,21 @@ class Outputs(support.ProgramTest):
         sizes = [self.succeeds("embed", "run", "labelled", "--split", split, "--json", "-").json()
                  ["embeddings"] for split in ("train", "test")]
         self.assertEqual(sizes, [24, 12])
-        self.fails(3, ["labelled", "valid", "train, test"], "embed", "run", "labelled", "--split",
+        self.fails(2, ["labelled", "valid", "train, test"], "embed", "run", "labelled", "--split",
                    "valid")
         support.write(self.folder / "list.txt", "photos/été/größe 猫.png\nphotos/cat.jpg\n")
         listed = self.embeddings("run", "list.txt")
         self.assertEqual([name.split("/")[-1] for name in listed], ["größe 猫.png", "cat.jpg"])
+
+    def test_eval_measures_on_valid_where_there_is_no_test(self):
+        (self.folder / "other").mkdir()
+        for split, name in (("train", "train"), ("test", "valid")):
+            (self.folder / "other" / name).symlink_to(self.folder / "labelled" / split)
+        evaluate = ["--tasks", "knn", "--k", "3", "--json", "-"]
+        other = self.succeeds("eval", "run", "--data", "other", *evaluate).json()
+        self.assertIn("measured on valid (12)", other["how"])
+        self.assertEqual(self.succeeds("eval", "run", "--data", "labelled", *evaluate).json()
+                         ["rows"], other["rows"])
 
     def test_eval_without_splits_draws_one_by_seed(self):
         evaluate = ["eval", "run", "--data", "labelled/train", "--tasks", "knn", "--k", "3",
@@ -260,6 +272,9 @@ class Outputs(support.ProgramTest):
         text = self.succeeds("train", "--settings").out
         for setting in ("train.batch", "views.size", "method.temperature", "optimizer.name"):
             self.assertRegex(text, rf"(?m)^  {re.escape(setting)} +\S.* \[.+\]$")
+        page = (support.REPOSITORY / "docs/settings.md").read_text(encoding="utf-8")
+        self.assertEqual(f"# Settings of training\n\n```text\n{text}```\n", page,
+                         "docs/settings.md is old; CONTRIBUTING.md has the line that writes it")
 
 
 if __name__ == "__main__":

@@ -138,7 +138,10 @@ class Resume(support.ProgramTest):
     def test_a_finished_run_stays_as_it_is(self):
         before = self.weights("whole"), self.metrics("whole")
         result = self.succeeds("train", "--resume", "whole")
-        self.assertIn(f"{self.steps} of {self.steps}", result.out)
+        self.assertEqual(result.out.splitlines()[0], f"all {self.steps} steps are done already")
+        again = self.succeeds("train", "--resume", "whole", "--json", "-").json()
+        self.assertEqual((again["step"], again["steps_done"], again["loss"]),
+                         (self.steps, 0, None))
         self.assertEqual((self.weights("whole"), self.metrics("whole")), before)
 
     def test_a_changed_setting_is_refused(self):

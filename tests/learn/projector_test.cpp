@@ -3,14 +3,14 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "vistas/learn/module_state.h"
+#include "vistas/learn/tensors.h"
 
 namespace vistas::learn {
 namespace {
 
 std::vector<std::string> names_of(const ProjectorOptions& options) {
   std::vector<std::string> names;
-  for (const auto& [name, tensor] : state_of(Projector(16, options, 1))) {
+  for (const auto& [name, tensor] : named_tensors(Projector(16, options, 1))) {
     if (name.find("running") == std::string::npos && name.find("num_b") == std::string::npos) {
       names.push_back(name);
     }

@@ -67,6 +67,9 @@ TEST(Text, BytesAndCounts) {
   EXPECT_EQ(format_count(7), "7");
   EXPECT_EQ(format_count(50000), "50,000");
   EXPECT_EQ(format_count(-123456), "-123,456");
+  EXPECT_EQ(counted(1, "picture"), "1 picture");
+  EXPECT_EQ(counted(0, "view"), "0 views");
+  EXPECT_EQ(counted(50000, "step"), "50,000 steps");
 }
 
 TEST(Table, AlignsNumbersRightAndTextLeft) {

@@ -93,6 +93,12 @@ TEST(DrawLabels, UnknownLabelsAndTooFewRows) {
         draw_labels(Labels{0, 0, 1}, {.per_class = 2}, 1);
       },
       "class 1: got 1, expected 2");
+  const std::vector<std::string> names{"sea", "sky"};
+  expect_error(
+      [&] {
+        draw_labels(Labels{0, 0, 1}, {.per_class = 2}, 1, names);
+      },
+      "class 'sky': got 1, expected 2");
 }
 
 TEST(StratifiedSplit, HoldsOutAFifth) {

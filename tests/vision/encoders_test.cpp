@@ -3,8 +3,9 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "support/pictures.h"
 #include "vistas/base/error.h"
-#include "vistas/learn/module_state.h"
+#include "vistas/learn/tensors.h"
 #include "vistas/vision/encoders/vit.h"
 
 namespace vistas::vision {
@@ -36,9 +37,9 @@ TEST(Encoders, EveryEntryTrains) {
 
 TEST(Encoders, SeedDecidesTheInitialValues) {
   for (const EncoderEntry& entry : encoder_table()) {
-    const auto a = learn::state_of(*make_encoder(small(entry.name), 1));
-    const auto b = learn::state_of(*make_encoder(small(entry.name), 1));
-    const auto c = learn::state_of(*make_encoder(small(entry.name), 2));
+    const auto a = learn::named_tensors(*make_encoder(small(entry.name), 1));
+    const auto b = learn::named_tensors(*make_encoder(small(entry.name), 1));
+    const auto c = learn::named_tensors(*make_encoder(small(entry.name), 2));
     bool differs = false;
     for (size_t i = 0; i < a.size(); ++i) {
       EXPECT_TRUE(at::equal(a[i].second, b[i].second));
@@ -63,20 +64,29 @@ TEST(Encoders, MisuseIsNamed) {
   EXPECT_THROW(net->forward(at::zeros({2, 3, 32, 32}, at::kByte)), Error);
 }
 
-TEST(ModuleState, LoadsByNameOrChangesNothing) {
+TEST(Encoders, WeightsAreLoadedByName) {
   const auto from = make_encoder(small("resnet18"), 1), to = make_encoder(small("resnet18"), 2);
-  auto values = learn::state_of(*from);
-  learn::load_state(*to, values);
-  for (const auto& [name, tensor] : learn::state_of(*to)) {
-    EXPECT_TRUE(at::equal(tensor, from->named_parameters().contains(name)
-                                      ? from->named_parameters()[name]
-                                      : from->named_buffers()[name]));
+  const TempFolder folder;
+  const auto path = folder.path() / "weights.safetensors";
+  auto values = learn::named_tensors(*from);
+  std::reverse(values.begin(), values.end());
+  learn::save_tensors(path, values);
+  learn::load_into(TensorFile(path), "", learn::named_tensors(*to));
+  const auto loaded = learn::named_tensors(*to);
+  std::reverse(values.begin(), values.end());
+  for (size_t i = 0; i < loaded.size(); ++i) {
+    EXPECT_TRUE(at::equal(loaded[i].second, values[i].second)) << loaded[i].first;
   }
-  const at::Tensor before = to->named_parameters()["conv1.weight"].detach().clone();
-  values[0].second = at::zeros_like(before);
+  const auto refused = [&] {
+    return error_of([&] { learn::load_into(TensorFile(path), "", learn::named_tensors(*to)); });
+  };
+  values.front().second = at::zeros({3, 3});
+  learn::save_tensors(path, values);
+  EXPECT_NE(refused().find("'" + values.front().first + "'"), std::string::npos) << refused();
+  values = learn::named_tensors(*from);
   values.back().first = "layer5.weight";
-  EXPECT_THROW(learn::load_state(*to, values), Error);
-  EXPECT_TRUE(at::equal(to->named_parameters()["conv1.weight"], before));
+  learn::save_tensors(path, values);
+  EXPECT_NE(refused().find(loaded.back().first), std::string::npos) << refused();
 }
 
 TEST(Vit, TimmNames) {

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "support/golden_torch.h"
-#include "vistas/learn/module_state.h"
 #include "vistas/learn/optimizer.h"
+#include "vistas/learn/tensors.h"
 #include "vistas/vision/encoders/resnet.h"
 #include "vistas/vision/encoders/vit.h"
 
@@ -95,15 +95,20 @@ NetPtr load(const std::string& model, const json& c, const Group& group, const j
   for (const json& entry : names) {
     values.emplace_back(own_name(model, entry.at(0)), weights(index++, entry));
   }
+  net->to(dtype);
+  const auto own = learn::named_tensors(*net);
+  EXPECT_EQ(own.size(), values.size());
   if (model.find("timm") == std::string::npos) {
-    const auto own = learn::state_of(*net);
-    EXPECT_EQ(own.size(), values.size());
     for (size_t i = 0; i < std::min(own.size(), values.size()); ++i) {
       EXPECT_EQ(own[i].first, values[i].first);
     }
   }
-  net->to(dtype);
-  learn::load_state(*net, values);
+  const std::map<std::string, at::Tensor> by_name(own.begin(), own.end());
+  const at::NoGradGuard no_grad;
+  for (const auto& [name, value] : values) {
+    EXPECT_EQ(by_name.at(name).sizes(), value.sizes()) << name;
+    by_name.at(name).copy_(value);
+  }
   net->train(c.at("options").at("mode") == "train");
   return net;
 }

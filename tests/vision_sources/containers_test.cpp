@@ -133,6 +133,13 @@ TEST(Tar, TextLabelsAreClassNames) {
   EXPECT_EQ(source->label(0), 1);
 }
 
+TEST(Tar, ABadPictureIsNamedWithItsArchive) {
+  const TempFolder folder;
+  const fs::path path = folder.write("t.tar", tar_file({{"sub/1.png", png(1).substr(0, 40)}}));
+  const std::string error = error_of([&] { read_all(*open_source(path), 0); });
+  EXPECT_TRUE(error.starts_with(path.string() + ": sub/1.png: ")) << error;
+}
+
 TEST(Tar, ShardsByBracesAndByFolder) {
   const TempFolder folder;
   for (int s = 0; s < 3; ++s) {

@@ -120,8 +120,8 @@ int demo(const Context& context, const DemoArguments& a) {
 Command demo_command() {
   return {"demo",
           "Learns from 4,840 unlabelled drawings and recognises new characters from one example.",
-          {"vistas demo", "vistas demo --seed 1 --out runs/demo-1",
-           "vistas demo --set train.epochs=1 --json -"},
+          {"vistas demo --set train.epochs=1", "vistas demo --seed 1 --set train.steps=20 --json -",
+           "vistas demo --out runs/brief --set train.steps=20 --set train.batch=64"},
           [](CLI::App& app) -> std::function<int(const Context&)> {
             const auto a = std::make_shared<DemoArguments>();
             app.add_option("--out", a->out, "the run folder; an earlier demo there is replaced")

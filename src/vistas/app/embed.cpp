@@ -48,13 +48,14 @@ int embed(const Context& context, const EmbedArguments& a) {
   learn::save_tensors(
       a.out, {{"embeddings", features.values}, {"paths", text_tensor(paths)}},
       {{"encoder", a.run}, {"data", a.data}, {"paths", "UTF-8, each ended by a zero"}});
-  context.print(fmt::format("{}: {} embeddings of {} numbers\n", a.out,
-                            look::format_count(features.values.size(0)), features.values.size(1)));
+  context.print(fmt::format("{}: {} of {} numbers\n", a.out,
+                            look::counted(features.values.size(0), "embedding"),
+                            features.values.size(1)));
   print_bad_images(context, features.bad);
-  context.write_json({{"file", a.out},
-                      {"embeddings", features.values.size(0)},
-                      {"dim", features.values.size(1)},
-                      {"bad_images", features.bad.count}});
+  nlohmann::json json = {
+      {"file", a.out}, {"embeddings", features.values.size(0)}, {"dim", features.values.size(1)}};
+  add_bad_images(json, features.bad);
+  context.write_json(json);
   return 0;
 }
 

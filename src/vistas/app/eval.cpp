@@ -100,11 +100,9 @@ int eval(const Context& context, EvalArguments& a) {
                   a.options.seeds == 1 ? "seed" : "seeds (mean +- standard deviation)");
   context.print(how + "\n");
   print_bad_images(context, result.bad);
-  const nlohmann::json json = {{"encoder", folder.string()},
-                               {"data", data_of(a)},
-                               {"how", how},
-                               {"rows", rows},
-                               {"bad_images", result.bad.count}};
+  nlohmann::json json = {
+      {"encoder", folder.string()}, {"data", data_of(a)}, {"how", how}, {"rows", rows}};
+  add_bad_images(json, result.bad);
   save(a, fmt::format("{}.json", fmt::join(a.options.tasks, "-")), json);
   context.write_json(json);
   return 0;

@@ -20,13 +20,12 @@ struct PackArguments {
 int pack(const Context& context, const PackArguments& a) {
   const auto source = vision::open_source(a.data, a.source);
   const auto result = vision::pack_source(*source, a.out, a.options, a.on_bad_image);
-  context.print(fmt::format("{}: {} pictures, {}\n", a.out, look::format_count(result.pictures),
+  context.print(fmt::format("{}: {}, {}\n", a.out, look::counted(result.pictures, "picture"),
                             look::format_bytes(static_cast<double>(result.bytes))));
   print_bad_images(context, result.bad);
-  context.write_json({{"file", a.out},
-                      {"pictures", result.pictures},
-                      {"bytes", result.bytes},
-                      {"bad_images", result.bad.count}});
+  nlohmann::json json = {{"file", a.out}, {"pictures", result.pictures}, {"bytes", result.bytes}};
+  add_bad_images(json, result.bad);
+  context.write_json(json);
   return 0;
 }
 

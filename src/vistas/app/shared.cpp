@@ -61,11 +61,16 @@ void add_feature_options(CLI::App& app, vision::FeatureOptions& o) {
       ->group("Data");
 }
 
+void add_bad_images(nlohmann::json& result, const vision::BadImages& bad) {
+  result["bad_images"] = bad.count;
+  result["first_bad_images"] = bad.first;
+}
+
 void print_bad_images(const Context& context, const vision::BadImages& bad) {
   if (bad.count == 0) return;
-  context.print(fmt::format("{} {} could not be read and {} left out:\n  {}\n", bad.count,
-                            bad.count == 1 ? "picture" : "pictures",
-                            bad.count == 1 ? "was" : "were", fmt::join(bad.first, "\n  ")));
+  context.print(fmt::format("{} could not be read and {} left out:\n  {}\n",
+                            look::counted(bad.count, "picture"), bad.count == 1 ? "was" : "were",
+                            fmt::join(bad.first, "\n  ")));
 }
 
 }  // namespace vistas::app

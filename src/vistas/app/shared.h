@@ -31,6 +31,9 @@ nlohmann::json finite_or_null(double value);
 // --batch, --threads, --device, --precision, --on-bad-image of commands that embed pictures.
 void add_feature_options(CLI::App& app, vision::FeatureOptions& options);
 
+// Stores how many pictures could not be read as "bad_images", and the first of them.
+void add_bad_images(nlohmann::json& result, const vision::BadImages& bad);
+
 // Prints how many pictures were left out, and the first of them.
 void print_bad_images(const Context& context, const vision::BadImages& bad);
 

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <numeric>
 
+#include "vistas/app/shared.h"
 #include "vistas/app/train.h"
 #include "vistas/app/train_display.h"
 #include "vistas/base/error.h"
@@ -193,12 +194,13 @@ std::string shell_word(const std::string& text) {
   return quoted + "'";
 }
 
-learn::TrainResult run_training(const Context& context, const RunFolder& run,
-                                learn::Trainer& trainer, const recipe::ImageTraining& training) {
-  learn::TrainResult result;
+TrainOutcome run_training(const Context& context, const RunFolder& run, learn::Trainer& trainer,
+                          const recipe::ImageTraining& training) {
+  TrainOutcome outcome;
+  outcome.first_step = trainer.step();
   try {
     TrainDisplay display(context);
-    result = trainer.run(&run, display, stop_flag());
+    static_cast<learn::TrainResult&>(outcome) = trainer.run(&run, display, stop_flag());
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::numeric) throw;
     throw Error(error.kind(), {.what = error.what(),
@@ -206,36 +208,42 @@ learn::TrainResult run_training(const Context& context, const RunFolder& run,
                                                                  run.checkpoint("last").string()
                                                            : "There is no checkpoint yet"});
   }
-  const std::string bad = training.batches->bad_images().summary();
+  outcome.bad_images = training.batches->bad_images();
+  const std::string bad = outcome.bad_images.summary();
   if (!bad.empty()) {
     run.log(bad);
     context.print(bad + "\n");
   }
-  return result;
+  return outcome;
 }
 
-int finish(const Context& context, const fs::path& run, const learn::TrainResult& result) {
+int finish(const Context& context, const fs::path& run, const TrainOutcome& result) {
   const std::string path = run.string(), word = shell_word(path);
+  const int64_t steps = result.step - result.first_step;
+  const std::string next = fmt::format(
+      "look at it with\n  vistas info {}\n  vistas eval {} --data LABELLED\n", word, word);
   if (result.stopped) {
     context.print(fmt::format("stopped at step {}; go on with\n  vistas train --resume {}\n",
                               result.step, word));
+  } else if (steps == 0) {
+    context.print(fmt::format("all {} steps are done already\n{}", result.step, next));
   } else {
-    context.print(
-        fmt::format("done: {} steps in {}, {:.0f} images/s, {:.1f} % waiting for data\n"
-                    "look at it with\n  vistas info {}\n  vistas eval {} --data LABELLED\n",
-                    result.step, look::format_duration(result.seconds), result.samples_per_second,
-                    100 * result.waiting, word, word));
+    context.print(fmt::format("done: {} in {}, {:.0f} images/s, {:.1f} % waiting for data\n{}",
+                              look::counted(steps, "step"), look::format_duration(result.seconds),
+                              result.samples_per_second, 100 * result.waiting, next));
   }
-  context.write_json(
-      {{"run", path},
-       {"step", result.step},
-       {"stopped", result.stopped},
-       {"seconds", result.seconds},
-       {"images_per_s", result.samples_per_second},
-       {"waiting", result.waiting},
-       {"loss", result.loss},
-       {"best_online_knn",
-        result.best_score < 0 ? nlohmann::json() : nlohmann::json(result.best_score)}});
+  nlohmann::json json = {{"run", path},
+                         {"step", result.step},
+                         {"steps_done", steps},
+                         {"stopped", result.stopped},
+                         {"seconds", result.seconds},
+                         {"images_per_s", result.samples_per_second},
+                         {"waiting", result.waiting}};
+  json["loss"] = steps > 0 ? nlohmann::json(result.loss) : nlohmann::json();
+  json["best_online_knn"] =
+      result.best_score < 0 ? nlohmann::json() : nlohmann::json(result.best_score);
+  add_bad_images(json, result.bad_images);
+  context.write_json(json);
   return result.stopped ? signal_exit_code() : 0;
 }
 
@@ -271,8 +279,10 @@ int resume(const Context& context, const TrainArguments& a) {
     run.cut_metrics(0);
   }
   run.log(fmt::format("resumed at step {}", trainer.step()));
-  context.print(fmt::format("{}: going on at step {} of {}\n", a.resume, trainer.step(),
-                            trainer.total_steps()));
+  if (trainer.step() < trainer.total_steps()) {
+    context.print(fmt::format("{}: going on at step {} of {}\n", a.resume, trainer.step(),
+                              trainer.total_steps()));
+  }
   return finish(context, run.path(), run_training(context, run, trainer, training));
 }
 
@@ -307,14 +317,15 @@ int train(const Context& context, const TrainArguments& a) {
 
 }  // namespace
 
-learn::TrainResult train_into(const Context& context, recipe::Config& config, const fs::path& out,
-                              double max_seconds) {
+TrainOutcome train_into(const Context& context, recipe::Config& config, const fs::path& out,
+                        double max_seconds) {
+  RunFolder::check_free(out);
   const auto source = recipe::open_training_data(config);
   recipe::settle(config, *source);
-  const RunFolder run = RunFolder::create(out);
   if (max_seconds > 0) limit_time(config, max_seconds, source);
   recipe::ImageTraining training = recipe::image_training(config, source);
   learn::Trainer trainer(std::move(training.parts));
+  const RunFolder run = RunFolder::create(out);  // nothing is left of what cannot be trained
   config.train.steps = trainer.total_steps();
   recipe::write_run_files(run, config, *source);
   print_settings(context, config, trainer, *source, out);

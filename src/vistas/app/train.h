@@ -6,12 +6,18 @@
 #include "vistas/app/command.h"
 #include "vistas/learn/trainer.h"
 #include "vistas/recipe/config.h"
+#include "vistas/vision/sources/sample_reader.h"
 
 namespace vistas::app {
 
+struct TrainOutcome : learn::TrainResult {
+  int64_t first_step = 0;  // steps that were done before
+  vision::BadImages bad_images{};
+};
+
 // Makes the run folder, fixes the number of steps if `max_seconds` > 0, trains with a progress line
 // and prints what could not be read.
-learn::TrainResult train_into(const Context& context, recipe::Config& config,
-                              const std::filesystem::path& out, double max_seconds);
+TrainOutcome train_into(const Context& context, recipe::Config& config,
+                        const std::filesystem::path& out, double max_seconds);
 
 }  // namespace vistas::app

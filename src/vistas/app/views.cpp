@@ -4,6 +4,7 @@
 #include "vistas/app/command.h"
 #include "vistas/base/error.h"
 #include "vistas/look/grid.h"
+#include "vistas/look/text.h"
 #include "vistas/vision/sources/encode.h"
 #include "vistas/vision/sources/source.h"
 #include "vistas/vision/views/maker.h"
@@ -78,7 +79,8 @@ int views(const Context& context, const ViewsArguments& a) {
   options.columns = static_cast<int>(std::min(columns, kMaxColumns));
   options.title = fmt::format("{}: views of {}", a.recipe, a.data);
   vision::write_png(a.out, look::compose_grid(cells, options).view());
-  context.print(fmt::format("{}: {} pictures, {} views of each\n", a.out, pictures, columns - 1));
+  context.print(fmt::format("{}: {}, {}{}\n", a.out, look::counted(pictures, "picture"),
+                            look::counted(columns - 1, "view"), pictures == 1 ? "" : " of each"));
   context.write_json({{"file", a.out}, {"pictures", pictures}, {"views_of_each", columns - 1}});
   return 0;
 }

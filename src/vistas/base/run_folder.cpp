@@ -61,14 +61,17 @@ bool RunFolder::holds_run(const fs::path& path) {
   return fs::exists(path / "config.toml");
 }
 
+void RunFolder::check_free(const fs::path& path) {
+  if (!holds_run(path)) return;
+  throw Error(ErrorKind::usage,
+              {.what = path.string() + " holds a run already",
+               .fix = fmt::format("Go on with it by `vistas train --resume {}`, or give another "
+                                  "--out",
+                                  path.string())});
+}
+
 RunFolder RunFolder::create(const fs::path& path) {
-  if (holds_run(path)) {
-    throw Error(ErrorKind::usage,
-                {.what = path.string() + " holds a run already",
-                 .fix = fmt::format("Go on with it by `vistas train --resume {}`, or give another "
-                                    "--out",
-                                    path.string())});
-  }
+  check_free(path);
   std::error_code error;
   fs::create_directories(path / "checkpoints", error);
   if (error) throw_system_error(path.string() + ": cannot make the run folder", error.value());

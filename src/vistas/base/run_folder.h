@@ -19,6 +19,8 @@ class RunFolder {
   // Opens a run; a folder without config.toml is a data error.
   static RunFolder open(const std::filesystem::path& path);
   static bool holds_run(const std::filesystem::path& path);
+  // The usage error of create(), before anything is made.
+  static void check_free(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path config() const { return path_ / "config.toml"; }

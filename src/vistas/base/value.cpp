@@ -88,16 +88,20 @@ nlohmann::json json_of(const Value& value) {
   return std::get<std::string>(value.data);
 }
 
-Value from_json(const nlohmann::json& json, const std::string& name) {
+constexpr int kMaxDepth = 100;  // of tables and lists in each other
+
+Value from_json(const nlohmann::json& json, const std::string& name, int depth = 0) {
+  if (depth > kMaxDepth) throw Error(ErrorKind::data, {.what = name + ": nested too deeply"});
   Value value;
   value.where = name;
   if (json.is_object()) {
     ValueTable out;
-    for (const auto& [key, child] : json.items()) out[key] = from_json(child, name + ": " + key);
+    for (const auto& [key, child] : json.items())
+      out[key] = from_json(child, name + ": " + key, depth + 1);
     value.data = std::move(out);
   } else if (json.is_array()) {
     ValueList out;
-    for (const auto& child : json) out.push_back(from_json(child, name));
+    for (const auto& child : json) out.push_back(from_json(child, name, depth + 1));
     value.data = std::move(out);
   } else if (json.is_boolean()) {
     value.data = json.get<bool>();

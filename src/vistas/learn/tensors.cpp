@@ -32,6 +32,18 @@ DType dtype_of(const at::Tensor& tensor) {
                                  .got = c10::toString(tensor.scalar_type())});
 }
 
+void collect(const torch::nn::Module& module, const std::string& prefix, NamedTensors& out) {
+  for (const auto& item : module.named_parameters(/*recurse=*/false)) {
+    out.emplace_back(prefix + item.key(), item.value());
+  }
+  for (const auto& item : module.named_buffers(/*recurse=*/false)) {
+    out.emplace_back(prefix + item.key(), item.value());
+  }
+  for (const auto& child : module.named_children()) {
+    collect(*child.value(), prefix + child.key() + ".", out);
+  }
+}
+
 }  // namespace
 
 at::Tensor to_tensor(const TensorView& view) {
@@ -57,8 +69,7 @@ void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors
 
 NamedTensors named_tensors(const torch::nn::Module& module) {
   NamedTensors out;
-  for (const auto& item : module.named_parameters()) out.emplace_back(item.key(), item.value());
-  for (const auto& item : module.named_buffers()) out.emplace_back(item.key(), item.value());
+  collect(module, "", out);
   return out;
 }
 

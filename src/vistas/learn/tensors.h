@@ -26,7 +26,8 @@ at::Tensor to_tensor(const TensorView& view);
 void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
                   const std::map<std::string, std::string>& metadata = {});
 
-// Parameters and buffers of a module under their dotted names, in order of registration.
+// Parameters and buffers of a module under their dotted names, as PyTorch's state_dict orders them:
+// its parameters, its buffers, then its children. The tensors share its memory.
 NamedTensors named_tensors(const torch::nn::Module& module);
 
 // Copies the file's tensors named prefix + name into `targets`. A missing tensor or a different

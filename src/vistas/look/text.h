@@ -37,4 +37,7 @@ std::string format_bytes(double bytes);
 // "50,000".
 std::string format_count(int64_t count);
 
+// "1 picture", "50,000 pictures".
+std::string counted(int64_t count, std::string_view noun);
+
 }  // namespace vistas::look

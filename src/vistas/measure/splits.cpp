@@ -72,13 +72,16 @@ std::string to_string(const LabelShare& share) {
 }
 
 std::vector<int64_t> draw_labels(std::span<const int64_t> labels, const LabelShare& share,
-                                 uint64_t seed) {
+                                 uint64_t seed, std::span<const std::string> class_names) {
   std::vector<int64_t> drawn;
   for (const auto& [label, rows] : shuffled_classes(labels, seed, Purpose::labels)) {
     const auto wanted = static_cast<size_t>(share.per_class);
     if (wanted > rows.size()) {
+      const std::string name = class_names.empty()
+                                   ? fmt::to_string(label)
+                                   : "'" + class_names[static_cast<size_t>(label)] + "'";
       throw Error(ErrorKind::data,
-                  {.what = fmt::format("rows of class {}", label),
+                  {.what = "rows of class " + name,
                    .got = fmt::to_string(rows.size()),
                    .expected = fmt::format("{}, the labels per class", wanted),
                    .fix = "Ask for fewer labels per class, or for a share as 10%"});

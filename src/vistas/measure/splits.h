@@ -25,9 +25,9 @@ std::string to_string(const LabelShare& share);
 // Rows that keep their label, ascending. From each class with n rows: round(fraction * n), at
 // least one, or per_class. Negative labels mean "unknown" and are never drawn. The draw of a class
 // depends on (seed, class, its rows) only, and a larger share contains every smaller one. A class
-// with fewer rows than per_class is a data error.
+// with fewer rows than per_class is a data error, which names it by `class_names` if given.
 std::vector<int64_t> draw_labels(std::span<const int64_t> labels, const LabelShare& share,
-                                 uint64_t seed);
+                                 uint64_t seed, std::span<const std::string> class_names = {});
 
 struct Split {
   std::vector<int64_t> train, test;  // rows, ascending

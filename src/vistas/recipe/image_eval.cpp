@@ -114,8 +114,8 @@ class Evaluation {
                      vision::extract_features(random, test_, how).values});
     }
     for (const std::string& text : options_.labels) {
-      const auto drawn =
-          measure::draw_labels(train_labels_, measure::parse_label_share(text), seed);
+      const auto drawn = measure::draw_labels(train_labels_, measure::parse_label_share(text), seed,
+                                              train_->class_names());
       for (const Frozen& f : all) measure_frozen(f, text, drawn, seed);
       if (wants(options_, "finetune")) measure_finetuned(text, drawn, seed);
     }
@@ -192,12 +192,14 @@ const std::vector<EvalTask>& eval_tasks() {
 LabelledData open_labelled(const std::string& path, const vision::SourceOptions& options,
                            uint64_t seed) {
   const auto splits = vision::splits_of(path);
-  const auto has = [&](const char* name) {
+  const auto has = [&](const std::string& name) {
     return std::find(splits.begin(), splits.end(), name) != splits.end();
   };
+  const std::vector<std::string> measured = {"test", "val", "valid", "validation"};
+  const auto found = std::find_if(measured.begin(), measured.end(), has);
   LabelledData data;
-  if (has("train") && (has("test") || has("val"))) {
-    const std::string test = has("test") ? "test" : "val";
+  if (has("train") && found != measured.end()) {
+    const std::string& test = *found;
     vision::SourceOptions part = options;
     part.split = "train";
     data.train = vision::open_source(path, part);

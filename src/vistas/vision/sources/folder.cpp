@@ -16,37 +16,50 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What a source of files is made of.
+struct Files {
+  fs::path base{};                         // of the names
+  std::vector<std::string> names{};        // relative to base
+  std::vector<int64_t> labels{};           // empty: none
+  std::vector<std::string> class_names{};  // by label
+  std::vector<int64_t> lines{};            // of the list that names the files; empty: no list
+};
+
 class FileSource : public EncodedSource {
  public:
-  FileSource(const fs::path& where, fs::path base, std::vector<std::string> files,
-             std::vector<int64_t> labels, std::vector<std::string> class_names,
-             const SourceOptions& options)
-      : base_(std::move(base)), files_(std::move(files)), labels_(std::move(labels)) {
+  FileSource(const fs::path& where, Files files, const SourceOptions& options)
+      : files_(std::move(files)) {
     where_ = where.string();
-    class_names_ = std::move(class_names);
+    class_names_ = std::move(files_.class_names);
     set_decoding(options);
   }
 
-  int64_t size() const override { return static_cast<int64_t>(files_.size()); }
-  std::string name(int64_t i) const override { return files_[static_cast<size_t>(i)]; }
+  int64_t size() const override { return static_cast<int64_t>(files_.names.size()); }
+  std::string name(int64_t i) const override { return files_.names[static_cast<size_t>(i)]; }
   int64_t label(int64_t i) const override {
-    return labels_.empty() ? -1 : labels_[static_cast<size_t>(i)];
+    return files_.labels.empty() ? -1 : files_.labels[static_cast<size_t>(i)];
   }
   int64_t stored_bytes(int64_t i) const override {
     std::error_code error;
-    const auto size = fs::file_size(base_ / files_[static_cast<size_t>(i)], error);
+    const auto size = fs::file_size(path(i), error);
     return error ? -1 : static_cast<int64_t>(size);
   }
 
  protected:
+  std::string place(int64_t i) const override {
+    const std::string file = path(i).string();
+    if (files_.lines.empty()) return file;
+    return fmt::format("{}:{}: {}", where_, files_.lines[static_cast<size_t>(i)], file);
+  }
+
   Bytes encoded(int64_t i, std::vector<std::byte>& buffer) const override {
-    return read_into(base_ / files_[static_cast<size_t>(i)], buffer);
+    return read_into(path(i), place(i), buffer);
   }
 
  private:
-  fs::path base_;
-  std::vector<std::string> files_;  // relative to base_
-  std::vector<int64_t> labels_;     // empty: none
+  fs::path path(int64_t i) const { return files_.base / files_.names[static_cast<size_t>(i)]; }
+
+  Files files_;
 };
 
 // What one folder holds, hidden files left out.
@@ -144,16 +157,13 @@ std::unique_ptr<ImageSource> open_folder(const fs::path& path, const SourceOptio
       if (split != options.split) classes.merge(Walk(path / split).classes());
     }
   }
-  const std::vector<std::string> names(classes.begin(), classes.end());
-  std::vector<std::string> files;
-  std::vector<int64_t> labels;
+  Files files{.base = root, .class_names = {classes.begin(), classes.end()}};
+  const auto first = files.class_names.begin(), last = files.class_names.end();
   for (const Found& f : walk.found()) {
-    files.push_back(f.folder.empty() ? f.file : f.folder + "/" + f.file);
-    if (names.empty()) continue;
-    labels.push_back(std::lower_bound(names.begin(), names.end(), f.top()) - names.begin());
+    files.names.push_back(f.folder.empty() ? f.file : f.folder + "/" + f.file);
+    if (first != last) files.labels.push_back(std::lower_bound(first, last, f.top()) - first);
   }
-  return std::make_unique<FileSource>(root, root, std::move(files), std::move(labels), names,
-                                      options);
+  return std::make_unique<FileSource>(root, std::move(files), options);
 }
 
 // ---- a text file of paths ----
@@ -165,34 +175,37 @@ bool is_list(const fs::path& path) {
 
 // One path a line, relative to the list; after a tab, the name of its class.
 std::unique_ptr<ImageSource> open_list(const fs::path& path, const SourceOptions& options) {
-  std::vector<std::string> files, classes;
+  Files files{.base = path.parent_path()};
+  std::vector<std::string> classes;
   std::ifstream in(path);
   if (!in) throw Error(ErrorKind::data, {.what = path.string() + ": cannot open"});
-  size_t with_class = 0;
+  bool first_has_class = false;
+  int64_t number = 0;
   for (std::string line; std::getline(in, line);) {
+    ++number;
     if (line.ends_with('\r')) line.pop_back();
     if (line.empty()) continue;
     const size_t tab = line.find('\t');
-    files.push_back(line.substr(0, tab));
-    classes.push_back(tab == line.npos ? "" : line.substr(tab + 1));
-    with_class += tab != line.npos;
-  }
-  std::vector<std::string> names;
-  std::vector<int64_t> labels;
-  if (with_class > 0) {
-    const std::set<std::string> sorted(classes.begin(), classes.end());
-    if (with_class < files.size()) {
+    const bool has_class = tab != line.npos;
+    if (files.names.empty()) first_has_class = has_class;
+    if (has_class != first_has_class) {
       throw Error(ErrorKind::data,
-                  {.what = path.string() + ": some lines have a class after a tab and some do not",
-                   .got = fmt::format("{} of {}", with_class, files.size())});
+                  {.what = fmt::format("{}:{}", path.string(), number),
+                   .got = has_class ? "a class after a tab" : "no class",
+                   .expected = fmt::format("{} class, as in line {}", has_class ? "no" : "a",
+                                           files.lines.front()),
+                   .fix = "Give every line a tab and a class, or none"});
     }
-    names.assign(sorted.begin(), sorted.end());
-    for (const std::string& c : classes) {
-      labels.push_back(std::lower_bound(names.begin(), names.end(), c) - names.begin());
-    }
+    files.names.push_back(line.substr(0, tab));
+    files.lines.push_back(number);
+    if (has_class) classes.push_back(line.substr(tab + 1));
   }
-  return std::make_unique<FileSource>(path, path.parent_path(), std::move(files), std::move(labels),
-                                      std::move(names), options);
+  const std::set<std::string> sorted(classes.begin(), classes.end());
+  files.class_names.assign(sorted.begin(), sorted.end());
+  for (const std::string& c : classes) {
+    files.labels.push_back(std::distance(sorted.begin(), sorted.find(c)));
+  }
+  return std::make_unique<FileSource>(path, std::move(files), options);
 }
 
 // ---- one picture ----
@@ -202,9 +215,8 @@ bool is_picture(const fs::path& path) {
 }
 
 std::unique_ptr<ImageSource> open_picture(const fs::path& path, const SourceOptions& options) {
-  return std::make_unique<FileSource>(path, path.parent_path(),
-                                      std::vector{path.filename().string()}, std::vector<int64_t>{},
-                                      std::vector<std::string>{}, options);
+  Files one{.base = path.parent_path(), .names = {path.filename().string()}};
+  return std::make_unique<FileSource>(path, std::move(one), options);
 }
 
 }  // namespace

@@ -108,7 +108,7 @@ class PackedSource : public EncodedSource {
   PictureInfo info(int64_t i) const override {
     if (at(i).encoded) return EncodedSource::info(i);
     PictureInfo info = at(i).info;
-    info.channels = channels_after(info.channels, decoding().channels, at(i).name);
+    info.channels = channels_after(info.channels, decoding().channels, place(i));
     return info;
   }
 
@@ -123,7 +123,7 @@ class PackedSource : public EncodedSource {
     if (info(i).channels == stored.channels) return whole(raw, choose, got);
     storage.reset(stored.height, stored.width, stored.channels, stored.type);
     std::copy(entry.content.begin(), entry.content.end(), storage.data());
-    convert_channels(storage, decoding().channels, entry.name);
+    convert_channels(storage, decoding().channels, place(i));
     return whole(storage.view(), choose, got);
   }
 

@@ -96,7 +96,7 @@ std::unique_ptr<ImageSource> open_source(const fs::path& path, const SourceOptio
     resolved.split = train ? "train" : splits.front();
   } else if (!options.split.empty() &&
              std::count(splits.begin(), splits.end(), options.split) == 0) {
-    throw Error(ErrorKind::data,
+    throw Error(ErrorKind::usage,
                 {.what = fmt::format("{}: no split '{}'", path.string(), options.split),
                  .expected = splits.empty() ? "no split, it has none"
                                             : fmt::format("{}", fmt::join(splits, ", "))});

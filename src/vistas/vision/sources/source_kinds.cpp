@@ -93,17 +93,18 @@ ImageView whole(const ImageView& view, const ChooseBox& choose, Box& got) {
   return view;
 }
 
-Bytes read_into(const std::filesystem::path& path, std::vector<std::byte>& buffer) {
+Bytes read_into(const std::filesystem::path& path, const std::string& name,
+                std::vector<std::byte>& buffer) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) throw_system_error(path.string() + ": cannot open", errno);
+  if (fd < 0) throw_system_error(name + ": cannot open", errno);
   struct Closer {
     int fd;
     ~Closer() { ::close(fd); }
   } closer{fd};
   struct stat info {};
-  if (::fstat(fd, &info) != 0) throw_system_error(path.string() + ": cannot stat", errno);
+  if (::fstat(fd, &info) != 0) throw_system_error(name + ": cannot stat", errno);
   if (!S_ISREG(info.st_mode)) {
-    throw Error(ErrorKind::data, {.what = path.string() + ": not a regular file"});
+    throw Error(ErrorKind::data, {.what = name + ": not a regular file"});
   }
   const auto size = static_cast<size_t>(info.st_size);
   if (buffer.size() < size) buffer.resize(size);
@@ -111,7 +112,7 @@ Bytes read_into(const std::filesystem::path& path, std::vector<std::byte>& buffe
   while (have < size) {
     const ssize_t n = ::read(fd, buffer.data() + have, size - have);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw_system_error(path.string() + ": cannot read", errno);
+    if (n < 0) throw_system_error(name + ": cannot read", errno);
     if (n == 0) break;  // it has become shorter
     have += static_cast<size_t>(n);
   }
@@ -127,14 +128,14 @@ void EncodedSource::set_decoding(const SourceOptions& options) {
 
 PictureInfo EncodedSource::info(int64_t i) const {
   thread_local std::vector<std::byte> buffer;
-  return probe(encoded(i, buffer), name(i), decoding_);
+  return probe(encoded(i, buffer), place(i), decoding_);
 }
 
 ImageView EncodedSource::read_part(int64_t i, const ChooseBox& choose, Image& storage,
                                    Box& got) const {
   thread_local std::vector<std::byte> buffer;
   const Bytes bytes = encoded(i, buffer);
-  const std::string shown = name(i);
+  const std::string shown = place(i);
   if (choose) {
     const Box needed = choose(probe(bytes, shown, decoding_));
     return decode_crop(bytes, shown, decoding_, needed, storage, got);

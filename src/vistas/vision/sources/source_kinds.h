@@ -50,6 +50,9 @@ class EncodedSource : public ImageSource {
   ImageView read_part(int64_t i, const ChooseBox& choose, Image& storage, Box& got) const override;
 
  protected:
+  // Where the picture is, for errors: the source and the name within it.
+  virtual std::string place(int64_t i) const { return where_ + ": " + name(i); }
+
   // The picture file; `buffer` may be used to hold it and only grows.
   virtual Bytes encoded(int64_t i, std::vector<std::byte>& buffer) const = 0;
 
@@ -93,7 +96,8 @@ class RawSource : public ImageSource {
   std::vector<Part> parts_;
 };
 
-// Reads a whole file into `buffer`, which only grows.
-Bytes read_into(const std::filesystem::path& path, std::vector<std::byte>& buffer);
+// Reads a whole file, called `name` in errors, into `buffer`, which only grows.
+Bytes read_into(const std::filesystem::path& path, const std::string& name,
+                std::vector<std::byte>& buffer);
 
 }  // namespace vistas::vision
