@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "support/small_tensors.h"
 #include "vistas/base/error.h"
 
 namespace vistas::contrast {
@@ -27,6 +28,14 @@ TEST(Statistics, EvenSpread) {
   EXPECT_NEAR(embedding_std(axes) * std::sqrt(8.0), 1, 0.01);
   EXPECT_NEAR(alignment(axes, -axes), 4, 1e-12);
   EXPECT_NEAR(positive_cosine(axes, -axes), -1, 1e-12);
+}
+
+TEST(Statistics, UniformityIsTheMeanOverAllPairs) {
+  for (const int64_t n : {2, 300, 600}) {
+    const at::Tensor x = random(n, 10, static_cast<uint64_t>(n));
+    const at::Tensor distances = at::pdist(x / x.norm(2, {1}, true));
+    EXPECT_NEAR(uniformity(x), distances.square().mul(-2).exp().mean().log().item<double>(), 1e-12);
+  }
 }
 
 TEST(Statistics, ZeroAndNonFiniteRows) {

@@ -137,6 +137,34 @@ TEST(BatchNormAct, EvaluationUsesTheRunningStatistics) {
   }
 }
 
+// The fused path and ATen's.
+TEST(BatchNormAct, RunningStatisticsMoveByAShare) {
+  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+    const Case c = make_case({8, 16, 3, 3}, type, false);
+    const at::Tensor start = c.state.running_mean.clone().to(type);
+    const Result whole = run(c, type, false);
+    {
+      const RunningStatisticsShare rest(0);
+      const Result rested = run(c, type, false);
+      EXPECT_TRUE(at::equal(rested.running_mean, start));
+      EXPECT_TRUE(at::equal(rested.running_var, c.state.running_var.to(type)));
+      EXPECT_TRUE(at::equal(rested.y, whole.y));
+      EXPECT_TRUE(at::equal(rested.dx, whole.dx));
+    }
+    EXPECT_EQ(RunningStatisticsShare::current(), 1);
+    const RunningStatisticsShare third(1.0 / 3);
+    Case thirds = c;
+    for (int i = 0; i < 3; ++i) {
+      const Result part = run(thirds, type, false);
+      thirds.state.running_mean = part.running_mean;
+      thirds.state.running_var = part.running_var;
+    }
+    EXPECT_GT(difference(whole.running_mean, start.to(at::kDouble)), 0.01);
+    EXPECT_LT(difference(thirds.state.running_mean, whole.running_mean.to(at::kDouble)), 1e-5);
+    EXPECT_LT(difference(thirds.state.running_var, whole.running_var.to(at::kDouble)), 1e-5);
+  }
+}
+
 TEST(BatchNormAct, OneValueAChannelIsRefused) {
   const BatchNormState state{at::ones({16}), at::zeros({16}), at::zeros({16}), at::ones({16})};
   EXPECT_THROW(batch_norm_act(at::randn({1, 16}), state, {}), Error);

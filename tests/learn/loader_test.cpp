@@ -76,6 +76,29 @@ TEST(Loader, OncePassesOverAllInOrder) {
   for (size_t i = 0; i < x.size(); ++i) EXPECT_EQ(x[i], static_cast<int64_t>(i) * 1000);
 }
 
+TEST(Loader, MicroBatchesAreThePartsOfABatchTwice) {
+  LoaderOptions options{.batch = 12, .seed = 3, .threads = 3, .end_step = 9};
+  const auto whole = all_of(options, 50);
+  options.micro_batch = 4;
+  options.first_step = 5;
+  Loader loader(std::make_shared<Numbers>(50), options);
+  EXPECT_EQ(loader.parts(), 3);
+  std::set<uint64_t> keys;
+  for (size_t step = 5; step < 9; ++step) {
+    std::vector<uint64_t> first_pass;
+    for (size_t i = 0; i < 6; ++i) {
+      const Batch part = loader.next();
+      const auto* x = part.views[0].at("x").const_data_ptr<int64_t>();
+      ASSERT_EQ(part.index.size(0), 4);
+      EXPECT_TRUE(std::equal(x, x + 4, whole.data() + 12 * step + 4 * (i % 3)));
+      if (i < 3) first_pass.push_back(part.key);
+      EXPECT_EQ(part.key, first_pass[i % 3]);
+      keys.insert(part.key);
+    }
+  }
+  EXPECT_EQ(keys.size(), 4 * 3);
+}
+
 TEST(Loader, AnErrorInAThreadReachesTheCaller) {
   const auto numbers = std::make_shared<Numbers>(50);
   numbers->bad_ = 17;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -13,6 +14,8 @@
 
 namespace vistas::contrast {
 namespace {
+
+constexpr int64_t kRowsAtATime = 256;
 
 at::Tensor as_double(const at::Tensor& x) {
   if (x.dim() != 2 || x.size(0) < 2 || x.size(1) < 1) {
@@ -60,7 +63,19 @@ double alignment(const at::Tensor& x, const at::Tensor& y) {
 }
 
 double uniformity(const at::Tensor& x, double t) {
-  return at::pdist(unit(x)).square().mul(-t).exp().mean().log().item<double>();
+  const at::Tensor rows = unit(x), squares = rows.square().sum(1);
+  const int64_t n = rows.size(0);
+  double sum = 0;
+  // Some rows at a time: a large batch has more pairs than there is memory.
+  for (int64_t begin = 0; begin < n; begin += kRowsAtATime) {
+    const int64_t end = std::min(begin + kRowsAtATime, n);
+    at::Tensor distances = rows.slice(0, begin, end).matmul(rows.t()).mul_(-2);
+    distances.add_(squares).add_(squares.slice(0, begin, end).unsqueeze(1));
+    sum += distances.mul_(-t).exp_().sum().item<double>();
+  }
+  // Every pair counts twice, and every row meets itself at distance 0.
+  const auto count = static_cast<double>(n);
+  return std::log((sum - count) / (count * (count - 1)));
 }
 
 double rank_me(const at::Tensor& x) {

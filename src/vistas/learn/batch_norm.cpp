@@ -17,6 +17,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+thread_local double running_share = 1;
+
 Channels to_channels(const at::Tensor& x) {
   const float* values = x.const_data_ptr<float>();
   return Channels(values, values + x.numel());
@@ -145,8 +147,22 @@ bool can_fuse(const at::Tensor& x, const BatchNormState& state, const at::Tensor
 
 }  // namespace
 
+RunningStatisticsShare::RunningStatisticsShare(double share) : before_(running_share) {
+  running_share = share;
+}
+
+RunningStatisticsShare::~RunningStatisticsShare() {
+  running_share = before_;
+}
+
+double RunningStatisticsShare::current() {
+  return running_share;
+}
+
 at::Tensor batch_norm_act(const at::Tensor& x, const BatchNormState& state,
-                          const BatchNormOptions& options, const at::Tensor& residual) {
+                          const BatchNormOptions& given, const at::Tensor& residual) {
+  BatchNormOptions options = given;
+  if (running_share != 1) options.momentum = 1 - std::pow(1 - given.momentum, running_share);
   if (options.training && x.numel() / x.size(1) < 2) {
     throw Error(ErrorKind::usage,
                 {.what = "batch normalisation in training",

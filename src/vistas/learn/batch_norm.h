@@ -27,4 +27,19 @@ struct BatchNormOptions {
 at::Tensor batch_norm_act(const at::Tensor& x, const BatchNormState& state,
                           const BatchNormOptions& options, const at::Tensor& residual = {});
 
+// While alive, training on this thread moves running statistics by 1 - (1 - momentum)^share. With
+// share 1 / n, n micro-batches move them as far as one batch; with 0 they rest.
+class RunningStatisticsShare {
+ public:
+  explicit RunningStatisticsShare(double share);
+  ~RunningStatisticsShare();
+  RunningStatisticsShare(const RunningStatisticsShare&) = delete;
+  RunningStatisticsShare& operator=(const RunningStatisticsShare&) = delete;
+
+  static double current();  // 1 where no scope is alive
+
+ private:
+  double before_;
+};
+
 }  // namespace vistas::learn

@@ -38,7 +38,7 @@ BatchNorm::BatchNorm(int64_t channels, bool affine) {
 }
 
 at::Tensor BatchNorm::run(const at::Tensor& x, bool relu, const at::Tensor& residual) {
-  if (is_training()) num_batches_tracked_.add_(1);
+  if (is_training() && RunningStatisticsShare::current() > 0) num_batches_tracked_.add_(1);
   return batch_norm_act(x, state_, {.training = is_training(), .relu = relu}, residual);
 }
 

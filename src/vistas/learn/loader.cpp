@@ -18,10 +18,12 @@ constexpr uint32_t kOrderStream = 0xFFFF0001;  // beyond every view number
 Loader::Loader(std::shared_ptr<const BatchMaker> maker, const LoaderOptions& options)
     : maker_(std::move(maker)),
       options_(options),
+      parts_(options.micro_batch > 0 ? options.batch / options.micro_batch : 1),
       per_epoch_(options.shuffle ? steps_per_epoch(maker_->size(), options.batch)
                                  : (maker_->size() + options.batch - 1) / options.batch),
-      claimed_(options.first_step),
-      taken_(options.first_step) {
+      claimed_(options.first_step * batches_per_step()),
+      taken_(claimed_),
+      end_(options.end_step * batches_per_step()) {
   if (per_epoch_ == 0) {
     throw Error(ErrorKind::usage,
                 {.what = "the batch is larger than the data",
@@ -64,14 +66,18 @@ Loader::Order Loader::order(int64_t epoch) {
   return result;
 }
 
-Batch Loader::make(int64_t step) {
+Batch Loader::make(int64_t number) {
+  const int64_t step = number / batches_per_step();
+  const int64_t part = number % batches_per_step() % parts_;
   const int64_t epoch = step / per_epoch_;
   const Order all = order(epoch);
-  const int64_t begin = (step % per_epoch_) * options_.batch;
-  const int64_t end = std::min(begin + options_.batch, maker_->size());
+  const int64_t rows = options_.batch / parts_;
+  const int64_t begin = (step % per_epoch_) * options_.batch + part * rows;
+  const int64_t end = std::min(begin + rows, maker_->size());
   Batch batch =
       maker_->make({all->begin() + begin, all->begin() + end}, static_cast<uint64_t>(epoch));
   batch.key = mix(options_.seed, static_cast<uint64_t>(step));
+  if (parts_ > 1) batch.key = mix(batch.key, static_cast<uint64_t>(part));
   return batch;
 }
 
@@ -79,19 +85,18 @@ void Loader::work() {
   // Each thread may be two batches ahead.
   const auto ahead = static_cast<int64_t>(2 * options_.threads);
   while (true) {
-    int64_t step = 0;
+    int64_t number = 0;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] {
-        return stop_ || error_ || claimed_ >= options_.end_step || claimed_ < taken_ + ahead;
-      });
-      if (stop_ || error_ || claimed_ >= options_.end_step) return;
-      step = claimed_++;
+      changed_.wait(
+          lock, [&] { return stop_ || error_ || claimed_ >= end_ || claimed_ < taken_ + ahead; });
+      if (stop_ || error_ || claimed_ >= end_) return;
+      number = claimed_++;
     }
     try {
-      Batch batch = make(step);
+      Batch batch = make(number);
       const std::lock_guard lock(mutex_);
-      ready_.emplace(step, std::move(batch));
+      ready_.emplace(number, std::move(batch));
     } catch (...) {
       const std::lock_guard lock(mutex_);
       if (!error_) error_ = std::current_exception();

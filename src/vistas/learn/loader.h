@@ -25,6 +25,7 @@ class BatchMaker {
 
 struct LoaderOptions {
   int64_t batch = 256;
+  int64_t micro_batch = 0;  // a divisor of batch: hands a step over in parts; 0: whole
   uint64_t seed = 0;
   int threads = 1;
   bool shuffle = true;     // false: in order, with a last batch that may be smaller
@@ -35,6 +36,10 @@ struct LoaderOptions {
 // Step s takes samples [r * batch, (r + 1) * batch) of the permutation of epoch e, where
 // e = s / steps_per_epoch and r = s % steps_per_epoch; when shuffled, the rest of an epoch that
 // fills no batch is left out. Threads make whole batches and hand them over in order.
+//
+// With micro batches a step is its batch / micro_batch parts in order, and then the same parts once
+// more. They are made when they are due, the second time too, so that memory does not grow with the
+// batch; samples and views are those of the whole batch.
 class Loader {
  public:
   Loader(std::shared_ptr<const BatchMaker> maker, const LoaderOptions& options);
@@ -46,7 +51,10 @@ class Loader {
   // Passes over all samples in order, once.
   static LoaderOptions once(int64_t samples, int64_t batch, int threads);
 
-  // The batch of the next step; rethrows what a thread threw while making it.
+  // Parts of a step, each handed over twice; 1: a step is one batch, handed over once.
+  int64_t parts() const { return parts_; }
+
+  // The batch of the next step, or its next part; rethrows what a thread threw while making it.
   Batch next();
   // Seconds next() has waited so far.
   double waited() const { return waited_; }
@@ -55,17 +63,19 @@ class Loader {
   using Order = std::shared_ptr<const std::vector<int64_t>>;
   void work();
   Order order(int64_t epoch);
-  Batch make(int64_t step);
+  int64_t batches_per_step() const { return parts_ == 1 ? 1 : 2 * parts_; }
+  Batch make(int64_t number);
 
   std::shared_ptr<const BatchMaker> maker_;
   LoaderOptions options_;
-  int64_t per_epoch_;
+  int64_t parts_;
+  int64_t per_epoch_;  // steps
   double waited_ = 0;
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  int64_t claimed_, taken_;         // next step to make, next step to hand over
-  std::map<int64_t, Batch> ready_;  // finished steps
+  int64_t claimed_, taken_, end_;   // next batch to make, next to hand over, one past the last
+  std::map<int64_t, Batch> ready_;  // finished batches
   std::exception_ptr error_;
   bool stop_ = false;
   std::mutex order_mutex_;

@@ -24,13 +24,22 @@ struct Progress {
 class Method : public torch::nn::Module {
  public:
   virtual Embeddings embed(const Batch& batch) = 0;
-  virtual at::Tensor loss(const Embeddings& embeddings, const Batch& batch) = 0;  // scalar
+  // A scalar. The batch has no views where it was embedded in micro-batches.
+  virtual at::Tensor loss(const Embeddings& embeddings, const Batch& batch) = 0;
   virtual void after_step(const Progress&) {}  // teachers, queues
+
+  // Whether embed() is called once more on a micro-batch it has seen in this step. Then only live
+  // embeddings are used: teachers have nothing to do, and buffers keep their values.
+  bool replaying() const { return replaying_; }
+  void set_replaying(bool on) { replaying_ = on; }
 
   // The encoder that is evaluated and handed on.
   virtual std::shared_ptr<Encoder> encoder() const = 0;
   // Negatives each anchor is compared with in a batch of `batch` samples; 0 if there are none.
   virtual int64_t negatives(int64_t batch) const = 0;
+
+ private:
+  bool replaying_ = false;
 };
 
 }  // namespace vistas::learn

@@ -9,6 +9,7 @@
 
 #include "vistas/base/error.h"
 #include "vistas/base/threads.h"
+#include "vistas/learn/gradient_cache.h"
 #include "vistas/learn/precision.h"
 #include "vistas/learn/tensors.h"
 
@@ -54,12 +55,29 @@ nlohmann::json to_json(const StepReport& r) {
           {"gradient_norm", r.health.gradient_norm}};
 }
 
+// Micro-batches of different sizes would have batch norms of different quality.
+void check_micro_batch(int64_t batch, int64_t micro_batch) {
+  if (micro_batch == 0 || batch % micro_batch == 0) return;
+  int64_t divisor = std::min(batch, micro_batch);
+  while (batch % divisor != 0) --divisor;
+  throw Error(ErrorKind::usage,
+              {.what = "train.batch is no multiple of train.micro_batch",
+               .got = fmt::format("{} and {}", batch, micro_batch),
+               .fix = fmt::format("Use a divisor of the batch: --set train.micro_batch={}, or 0 "
+                                  "for the whole batch at once",
+                                  divisor)});
+}
+
 }  // namespace
 
 void TrainOptions::fields(Fields& f) {
   f.add("epochs", epochs, "passes over the data; train.steps overrides it", {1, 1e9});
   f.add("steps", steps, "optimiser steps in all; 0 means by epochs", {0, 1e15});
   f.add("batch", batch, "samples a step", {2, 1e9});
+  f.add("micro_batch", micro_batch,
+        "samples that are in memory at once, a divisor of train.batch: the loss compares the whole "
+        "batch, batch norm sees a micro-batch; 0: the whole batch",
+        {0, 1e9});
   f.add("seed", seed, "of weights, order and views", {0, 1e18});
   f.add("precision", precision,
         "number format of convolutions and products; auto is bf16 where "
@@ -90,6 +108,7 @@ Trainer::Trainer(TrainParts parts)
                  .fix = fmt::format("Use a smaller batch: --set train.batch={}",
                                     std::max<int64_t>(2, parts_.data->size() / 2))});
   }
+  check_micro_batch(o.batch, o.micro_batch);
   total_ = o.steps > 0 ? o.steps : o.epochs * per_epoch_;
   Method& method = *parts_.method;
   method.to(device_);
@@ -113,24 +132,43 @@ double Trainer::peak_learning_rate() const {
 LoaderOptions Trainer::loader_options() const {
   const int64_t threads = parts_.train.loader_threads;
   return {.batch = parts_.train.batch,
+          .micro_batch = parts_.train.micro_batch,
           .seed = static_cast<uint64_t>(parts_.train.seed),
           .threads = threads > 0 ? static_cast<int>(threads) : available_cores(),
           .first_step = step_,
           .end_step = total_};
 }
 
-// One optimiser step; returns the loss and, if asked for, the detached embeddings.
-double Trainer::train_step(const Batch& batch, Embeddings* embeddings) {
-  Method& method = *parts_.method;
+// The embeddings of a batch in float32 or better; a function of weights, views and key.
+Embeddings Trainer::embed(const Batch& batch) {
   at::manual_seed(batch.key);
-  optimizer_->zero_grad();
   Embeddings z;
   {
     const AutocastScope autocast(device_, precision_);
-    z = method.embed(batch);
+    z = parts_.method->embed(batch);
   }
-  for (auto& tensor : z.live)
-    tensor = tensor.to(at::promoteTypes(tensor.scalar_type(), at::kFloat));
+  for (auto* side : {&z.live, &z.fixed}) {
+    for (auto& t : *side) t = t.to(at::promoteTypes(t.scalar_type(), at::kFloat));
+  }
+  return z;
+}
+
+// One optimiser step; returns the loss and, if asked for, the embeddings.
+double Trainer::train_step(Loader& loader, Embeddings* embeddings) {
+  Method& method = *parts_.method;
+  optimizer_->zero_grad();
+  const MicroBatches micro_batches{.count = loader.parts(),
+                                   .next = [&] { return loader.next().to(device_); },
+                                   .embed = [&](const Batch& b) { return embed(b); }};
+  const bool cached = micro_batches.count > 1;
+  EmbeddedBatch whole;
+  if (cached) {
+    whole = embed_micro_batches(micro_batches);
+  } else {
+    whole.batch = micro_batches.next();
+    whole.embeddings = embed(whole.batch);
+  }
+  const auto& [batch, z] = whole;
   const at::Tensor loss = method.loss(z, batch);
   const double value = loss.item<double>();
   if (!std::isfinite(value)) {
@@ -141,6 +179,7 @@ double Trainer::train_step(const Batch& batch, Embeddings* embeddings) {
                         "--set train.precision=fp32"});
   }
   loss.backward();
+  if (cached) replay_micro_batches(method, micro_batches, z);
   if (embeddings != nullptr) *embeddings = z;
   optimizer_->step(learning_rate_->at(step_));
   ++step_;
@@ -236,10 +275,9 @@ TrainResult Trainer::run(const RunFolder* run, TrainObserver& observer,
   Interval interval;
   std::string last_verdict;
   while (step_ < total_ && !result.stopped) {
-    const Batch batch = loader.next().to(device_);
     const bool report_due = (step_ + 1) % o.log_every == 0 || step_ + 1 == total_;
     Embeddings embeddings;
-    interval.loss += train_step(batch, report_due ? &embeddings : nullptr);
+    interval.loss += train_step(loader, report_due ? &embeddings : nullptr);
     ++interval.steps;
     if (report_due) {
       interval.seconds = seconds_since(interval_start);
@@ -284,7 +322,7 @@ std::vector<double> Trainer::time_steps(int64_t count) {
   std::vector<double> seconds;
   for (int64_t i = 0; i <= count; ++i) {
     const auto start = Clock::now();
-    train_step(loader.next().to(device_), nullptr);
+    train_step(loader, nullptr);
     if (i > 0) seconds.push_back(seconds_since(start));
   }
   return seconds;

@@ -23,6 +23,7 @@ struct TrainOptions {
   int64_t epochs = 100;
   int64_t steps = 0;
   int64_t batch = 256;
+  int64_t micro_batch = 0;
   int64_t seed = 0;
   std::string precision = "auto";
   std::string device = "auto";
@@ -111,7 +112,8 @@ class Trainer {
     double loss = 0, seconds = 0, waited = 0;
   };
 
-  double train_step(const Batch& batch, Embeddings* embeddings);
+  Embeddings embed(const Batch& batch);
+  double train_step(Loader& loader, Embeddings* embeddings);
   StepReport report(const Interval& interval, const Embeddings& embeddings) const;
   bool score(const RunFolder* run, TrainObserver& observer);
   void save(const RunFolder& run, bool best);

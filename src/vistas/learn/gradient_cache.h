@@ -1,0 +1,42 @@
+// Gradient caching: the loss compares a whole batch of which the network sees a micro-batch at a
+// time, so that memory is that of a micro-batch.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "vistas/learn/method.h"
+
+namespace vistas::learn {
+
+// The micro-batches of a step. Both passes ask for all of them in order, and must get the same ones
+// and embed them with the same randomness.
+struct MicroBatches {
+  int64_t count = 0;
+  std::function<Batch()> next;
+  std::function<Embeddings(const Batch&)> embed;
+};
+
+struct EmbeddedBatch {
+  Batch batch;  // without views; the key is that of the first micro-batch
+  Embeddings embeddings;
+};
+
+// Pass one: the embeddings of all micro-batches, rows below each other, made without a graph. The
+// live ones are leaves that require gradients: after backward() of their loss grad() of each is
+// d loss / d embedding. Batch norm normalises each micro-batch by itself; all together move its
+// running statistics as far as one batch.
+EmbeddedBatch embed_micro_batches(const MicroBatches& micro_batches);
+
+// Pass two, after that backward(): embeds every micro-batch again, with a graph, and adds to the
+// gradient of each parameter p its
+//
+//   sum over live embeddings e and micro-batches of (d loss / d e) (d e / d p).
+//
+// Meanwhile Method::replaying() is true and running statistics rest.
+// Gao et al., "Scaling deep contrastive learning batch size under memory limited setup", RepL4NLP
+// 2021.
+void replay_micro_batches(Method& method, const MicroBatches& micro_batches,
+                          const Embeddings& embeddings);
+
+}  // namespace vistas::learn
