@@ -1,14 +1,14 @@
 #include "vistas/contrast/nt_xent.h"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <cmath>
 #include <limits>
+#include <optional>
 
 #include "vistas/base/error.h"
+#include "vistas/contrast/checks.h"
+#include "vistas/contrast/logits.h"
 #include "vistas/contrast/precision.h"
 
 namespace vistas::contrast {
@@ -18,12 +18,15 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 // The loss of logits s [2N, 2N] whose row i has its target in column i +- N and whose diagonal does
-// not count; turns s into d loss / d s.
-at::Tensor partner_cross_entropy_(at::Tensor& s) {
+// not count, nor do pairs of the `same` [2N, 2N] thing, if that is given; turns s into
+// d loss / d s.
+at::Tensor partner_cross_entropy_(at::Tensor& s, const std::optional<at::Tensor>& same) {
+  constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
   const int64_t n = s.size(0) / 2;
-  s.fill_diagonal_(-std::numeric_limits<double>::infinity());
   const at::Tensor target = at::cat({s.diagonal(n), s.diagonal(-n)}).unsqueeze(1);
-  const at::Tensor top = s.amax({1}, true);
+  if (same) s.masked_fill_(*same, kMinusInfinity);
+  s.fill_diagonal_(kMinusInfinity);
+  const at::Tensor top = at::maximum(s.amax({1}, true), target);
   s.sub_(top).exp_();
   s.diagonal(n).zero_();
   s.diagonal(-n).zero_();
@@ -53,68 +56,49 @@ at::Tensor scaled_gradient(AutogradContext* context, const at::Tensor& grad) {
 // Rows z [2N, D] compared by dot product: one matrix, and with G = d loss / d s the gradient
 // (G + G^T) z / T.
 struct DotLoss : torch::autograd::Function<DotLoss> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& z, double temperature) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& z, double temperature,
+                            const std::optional<at::Tensor>& same) {
     at::Tensor s = at::mm(z, z.t()).div_(temperature);
-    const at::Tensor loss = partner_cross_entropy_(s);
+    const at::Tensor loss = partner_cross_entropy_(s, same);
     context->save_for_backward({at::mm(s + s.t(), z).div_(temperature)});
     return loss;
   }
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
-    return {scaled_gradient(context, grads[0]), {}};
+    return {scaled_gradient(context, grads[0]), {}, {}};
   }
 };
 
 // Any similarity matrix s [2N, 2N].
 struct MatrixLoss : torch::autograd::Function<MatrixLoss> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& s, double temperature) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& s, double temperature,
+                            const std::optional<at::Tensor>& same) {
     at::Tensor logits = s / temperature;
-    const at::Tensor loss = partner_cross_entropy_(logits);
+    const at::Tensor loss = partner_cross_entropy_(logits, same);
     context->save_for_backward({logits.div_(temperature)});
     return loss;
   }
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
-    return {scaled_gradient(context, grads[0]), {}};
+    return {scaled_gradient(context, grads[0]), {}, {}};
   }
 };
 
-void check(const at::Tensor& z_a, const at::Tensor& z_b, const NtXentOptions& options) {
-  if (z_a.dim() != 2 || z_a.sizes() != z_b.sizes() || z_a.numel() == 0) {
-    throw Error(ErrorKind::usage,
-                {.what = "nt_xent",
-                 .got = fmt::format("views of shapes {} and {}", fmt::join(z_a.sizes(), "x"),
-                                    fmt::join(z_b.sizes(), "x")),
-                 .expected = "two matrices [N, D] of the same shape with at least one row"});
-  }
-  if (!z_a.is_floating_point() || z_a.scalar_type() != z_b.scalar_type() ||
-      z_a.device() != z_b.device()) {
-    throw Error(ErrorKind::usage,
-                {.what = "nt_xent",
-                 .got = fmt::format("{} on {} and {} on {}", at::toString(z_a.scalar_type()),
-                                    z_a.device().str(), at::toString(z_b.scalar_type()),
-                                    z_b.device().str()),
-                 .expected = "two views of one floating-point type on one device"});
-  }
-  if (!(options.temperature > 0 && std::isfinite(options.temperature))) {
-    throw Error(ErrorKind::usage, {.what = "nt_xent: temperature",
-                                   .got = fmt::format("{}", options.temperature),
-                                   .expected = "a positive number",
-                                   .fix = "Usual values are 0.05 to 1"});
-  }
-}
-
 }  // namespace
 
-at::Tensor nt_xent(const at::Tensor& z_a, const at::Tensor& z_b, const NtXentOptions& options) {
-  check(z_a, z_b, options);
+at::Tensor nt_xent(const at::Tensor& z_a, const at::Tensor& z_b, const NtXentOptions& options,
+                   const at::Tensor& group) {
+  check_pair("nt_xent", z_a, z_b);
+  check_positive("nt_xent", "temperature", options.temperature);
   const FullPrecision scope;
   const at::Tensor z = widen(at::cat({z_a, z_b}));
+  std::optional<at::Tensor> same;
+  if (group.defined()) same = same_thing("nt_xent", group, z_a).repeat({2, 2});
   switch (options.similarity) {
     case Similarity::cosine:
-      return DotLoss::apply(unit_rows(z), options.temperature);
+      return DotLoss::apply(unit_rows(z), options.temperature, same);
     case Similarity::dot:
-      return DotLoss::apply(z, options.temperature);
+      return DotLoss::apply(z, options.temperature, same);
     default:
-      return MatrixLoss::apply(similarity(z, z, options.similarity), options.temperature);
+      return MatrixLoss::apply(similarity(z, z, options.similarity), options.temperature, same);
   }
 }
 

@@ -24,10 +24,12 @@ struct NtXentOptions {
 //   loss = mean_i  -log( exp(s(i, p(i)) / T) / sum_{j != i} exp(s(i, j) / T) )
 //
 // z_a, z_b [N, D] of one type and device; float64 is kept, everything else is computed in float32,
-// also under autocast. Returns a scalar; with N = 1 there are no negatives and it is 0. Gradients
-// are of first order only. Throws a usage error for shapes that do not match.
-// Chen et al., "A simple framework for contrastive learning of visual representations", 2020,
-// eq. 1.
-at::Tensor nt_xent(const at::Tensor& z_a, const at::Tensor& z_b, const NtXentOptions& options = {});
+// also under autocast. `group` [N] int64 may be undefined: samples of equal group are the same
+// thing and no negatives of each other, so they leave the sum. Returns a scalar; with N = 1 there
+// are no negatives and it is 0. Gradients are of first order only. Throws a usage error for shapes,
+// types or devices that do not match. The literature uses cosine. Chen et al., "A simple framework
+// for contrastive learning of visual representations", 2020, eq. 1.
+at::Tensor nt_xent(const at::Tensor& z_a, const at::Tensor& z_b, const NtXentOptions& options = {},
+                   const at::Tensor& group = {});
 
 }  // namespace vistas::contrast

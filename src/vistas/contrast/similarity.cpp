@@ -57,4 +57,27 @@ at::Tensor similarity(const at::Tensor& x, const at::Tensor& y, Similarity kind)
   throw Error(ErrorKind::usage, {.what = "similarity: unknown kind"});
 }
 
+at::Tensor row_similarity(const at::Tensor& x, const at::Tensor& y, Similarity kind) {
+  if (x.dim() != 2 || x.sizes() != y.sizes()) {
+    throw Error(ErrorKind::usage, {.what = "row_similarity",
+                                   .got = fmt::format("shapes {} and {}", fmt::join(x.sizes(), "x"),
+                                                      fmt::join(y.sizes(), "x")),
+                                   .expected = "two matrices of the same shape"});
+  }
+  const FullPrecision scope;
+  switch (kind) {
+    case Similarity::cosine:
+      return (unit_rows(x) * unit_rows(y)).sum(1);
+    case Similarity::dot:
+      return (widen(x) * widen(y)).sum(1);
+    case Similarity::euclidean:
+      return at::linalg_vector_norm(widen(x) - widen(y), 2, {1}).neg();
+    case Similarity::squared_euclidean:
+      return (widen(x) - widen(y)).square().sum(1).neg();
+    case Similarity::manhattan:
+      return (widen(x) - widen(y)).abs().sum(1).neg();
+  }
+  throw Error(ErrorKind::usage, {.what = "row_similarity: unknown kind"});
+}
+
 }  // namespace vistas::contrast

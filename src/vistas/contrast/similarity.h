@@ -28,4 +28,8 @@ at::Tensor unit_rows(const at::Tensor& x);
 // shapes do not match.
 at::Tensor similarity(const at::Tensor& x, const at::Tensor& y, Similarity kind);
 
+// The diagonal of that matrix without the rest: how alike row i of x and of y are. x, y [N, D] ->
+// [N].
+at::Tensor row_similarity(const at::Tensor& x, const at::Tensor& y, Similarity kind);
+
 }  // namespace vistas::contrast

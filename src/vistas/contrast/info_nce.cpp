@@ -1,0 +1,36 @@
+#include "vistas/contrast/info_nce.h"
+
+#include <ATen/ATen.h>
+
+#include "vistas/contrast/checks.h"
+#include "vistas/contrast/logits.h"
+#include "vistas/contrast/precision.h"
+
+namespace vistas::contrast {
+
+at::Tensor info_nce(const at::Tensor& q, const at::Tensor& k, const InfoNceOptions& options,
+                    const at::Tensor& group, const at::Tensor& negatives) {
+  check_pair("info_nce", q, k);
+  if (negatives.defined()) check_comparable("info_nce", q, negatives);
+  check_positive("info_nce", "temperature", options.temperature);
+  const FullPrecision scope;
+  const at::Tensor same = same_thing("info_nce", group, q);
+  const at::Tensor candidates = negatives.defined() ? at::cat({k, negatives}) : k;
+  const at::Tensor s = similarity(q, candidates, options.similarity) / options.temperature;
+  const at::Tensor loss = diagonal_cross_entropy(s, same);
+  if (!options.symmetric) return loss;
+  return (loss + diagonal_cross_entropy(s.narrow(1, 0, q.size(0)).t(), same)) / 2;
+}
+
+at::Tensor info_nce_queue(const at::Tensor& q, const at::Tensor& k, const at::Tensor& queue,
+                          const QueueInfoNceOptions& options) {
+  check_pair("info_nce_queue", q, k);
+  check_comparable("info_nce_queue", q, queue);
+  check_positive("info_nce_queue", "temperature", options.temperature);
+  const FullPrecision scope;
+  const at::Tensor target = row_similarity(q, k.detach(), options.similarity) / options.temperature;
+  const at::Tensor s = similarity(q, queue.detach(), options.similarity) / options.temperature;
+  return log1p_exp(log_sum_exp(s) - target).mean();
+}
+
+}  // namespace vistas::contrast
