@@ -15,7 +15,7 @@ using Tensors = std::vector<at::Tensor>;
 using vistas::learn::OptimizerName;
 
 vistas::learn::NamedTensors parameters() {
-  const auto net = vistas::vision::make_encoder({.name = "resnet18"}, 1);
+  const auto net = vistas::vision::make_encoder({.name = "resnet18", .channels = 3}, 1);
   vistas::learn::NamedTensors all;
   for (const auto& item : net->named_parameters()) {
     item.value().mutable_grad() = at::randn_like(item.value().detach());

@@ -73,7 +73,7 @@ void train_step(benchmark::State& state, const vistas::vision::EncoderOptions& o
 }
 
 const vistas::vision::EncoderOptions kResNet18{
-    .name = "resnet18", .width = 16, .stem = vistas::vision::Stem::cifar};
+    .name = "resnet18", .channels = 3, .width = 16, .stem = vistas::vision::Stem::cifar};
 
 BENCHMARK_CAPTURE(train_step, resnet18_width16_bf16, kResNet18, true)
     ->Unit(benchmark::kMillisecond)

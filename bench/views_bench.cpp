@@ -52,9 +52,10 @@ BENCHMARK(simclr)->Args({32, 32, 32})->Args({128, 128, 128})->Args({128, 160, 20
 BENCHMARK(simclr)->Args({224, 480, 640});
 
 void characters(benchmark::State& state) {
-  run_views(state, builtin_recipe("characters", {.size = 28}), photo(105, 105, 1));
+  const int side = static_cast<int>(state.range(0));
+  run_views(state, builtin_recipe("characters", {.size = side}), photo(105, 105, 1));
 }
-BENCHMARK(characters);
+BENCHMARK(characters)->Arg(28)->Arg(32);
 
 // One operation with new random numbers each time, from a picture that is copied first if the
 // operation changes it in place.
@@ -74,6 +75,10 @@ void operation(benchmark::State& state, const ViewOp& op, const Apply& apply) {
 
 void run_op(benchmark::State& state, const ViewOp& op) {
   operation(state, op, [](ViewState& view, const Operation& made) { made.apply(view); });
+}
+
+ViewOp rotation(const char* interpolation) {
+  return {"rotate", 1, {{"interpolation", Value{.data = std::string(interpolation)}}}};
 }
 
 void crop_resize(benchmark::State& state, const char* interpolation) {
@@ -128,6 +133,10 @@ BENCHMARK_CAPTURE(colour_op, solarize,
 BENCHMARK_CAPTURE(run_op, blur, ViewOp{"gaussian_blur"});
 BENCHMARK_CAPTURE(run_op, hflip, ViewOp{"hflip"});
 BENCHMARK_CAPTURE(run_op, affine, ViewOp{"affine"});
+BENCHMARK_CAPTURE(run_op, rotate_bilinear, rotation("bilinear"));
+BENCHMARK_CAPTURE(run_op, rotate_bicubic, rotation("bicubic"));
+BENCHMARK_CAPTURE(run_op, elastic, ViewOp{"elastic"});
+BENCHMARK_CAPTURE(run_op, tensor_blur, ViewOp{"tensor_gaussian_blur"});
 BENCHMARK_CAPTURE(run_op, sharpness, ViewOp{"sharpness"});
 BENCHMARK_CAPTURE(run_op, equalize, ViewOp{"equalize"});
 

@@ -43,8 +43,13 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
       "${LibTorch_INCLUDE_DIR};${LibTorch_INCLUDE_DIR}/torch/csrc/api/include"
     # The wheel brings fmt's headers without its library, and they come before the system's.
     INTERFACE_COMPILE_DEFINITIONS FMT_HEADER_ONLY=1
+    # at::parallel_for is a template that runs on one thread where it is compiled without OpenMP.
+    INTERFACE_COMPILE_OPTIONS -fopenmp
     INTERFACE_LINK_OPTIONS "-Wl,-rpath,${_lib}")
   set(_libraries "${_lib}/libtorch_cpu.so" "${_lib}/libc10.so")
+  # The OpenMP library that LibTorch itself loads: a second one would bring its own threads.
+  file(GLOB _openmp "${_lib}/libgomp*.so*" "${_lib}/../../torch.libs/libgomp*.so*")
+  list(APPEND _libraries ${_openmp})
   if(EXISTS "${_lib}/libtorch_cuda.so")
     # Only named by nothing, so the linker would drop it; loading it registers the CUDA kernels.
     list(APPEND _libraries -Wl,--no-as-needed "${_lib}/libtorch_cuda.so" "${_lib}/libc10_cuda.so"

@@ -28,6 +28,19 @@ TEST(Draws, EveryPartOfTheKeyMatters) {
   }
 }
 
+TEST(Draws, FillIsBitsRepeated) {
+  for (const size_t n : {0, 1, 3, 4, 5, 255, 256, 257, 260, 1000}) {
+    for (int before = 0; before < 6; ++before) {
+      Draws single({.seed = 7, .sample = n}), many({.seed = 7, .sample = n});
+      for (int i = 0; i < before; ++i) EXPECT_EQ(single.bits(), many.bits());
+      std::vector<uint32_t> words(n);
+      many.fill(words);
+      for (size_t i = 0; i < n; ++i) ASSERT_EQ(words[i], single.bits()) << i << " of " << n;
+      EXPECT_EQ(many.bits(), single.bits());
+    }
+  }
+}
+
 TEST(Draws, UniformLaw) {
   Draws draws({7, 0, 0, 0});
   constexpr int kDraws = 100000, kBins = 50;

@@ -49,7 +49,7 @@ TEST(Encoders, SeedDecidesTheInitialValues) {
 }
 
 TEST(Encoders, ConvolutionsStartWithTheVarianceOfKaiming) {
-  const auto net = make_encoder({.name = "resnet18"}, 1);
+  const auto net = make_encoder({.name = "resnet18", .channels = 3}, 1);
   const at::Tensor weight = net->named_parameters()["layer3.1.conv1.weight"];
   EXPECT_NEAR(weight.std().item<double>(), std::sqrt(2.0 / (256 * 9)), 1e-4);
   EXPECT_EQ(net->dim(), 512);

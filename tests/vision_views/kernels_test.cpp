@@ -2,12 +2,12 @@
 #include "vistas/vision/views/kernels.h"
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
 
+#include "vision_views/every_target.h"
 #include "vistas/base/random.h"
 
 namespace vistas::vision::kernels {
@@ -18,18 +18,6 @@ std::vector<uint8_t> noise(size_t n, uint64_t seed = 1) {
   std::vector<uint8_t> bytes(n);
   for (uint8_t& b : bytes) b = static_cast<uint8_t>(draws.bits());
   return bytes;
-}
-
-// Runs `check` with each instruction set in turn.
-void on_every_target(const std::function<void()>& check) {
-  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    SCOPED_TRACE(hwy::TargetName(target));
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    check();
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
 const size_t kLengths[] = {1, 2, 3, 15, 16, 17, 31, 63, 64, 65, 127, 255, 257, 1000};
@@ -200,40 +188,49 @@ TEST(Kernels, SumGreyOfAllLengths) {
   }
 }
 
+void check_resize_across(int channels, int count, int rows, Draws& draws) {
+  const size_t step = static_cast<size_t>(channels), outputs = 1 + draws.bits() % 40;
+  const int width = count + static_cast<int>(draws.below(9));
+  const size_t row = static_cast<size_t>(width) * step + 1;
+  const auto in = noise(row * static_cast<size_t>(rows) - 1, row);
+  std::vector<int32_t> first, weights;
+  for (size_t x = 0; x < outputs; ++x) {
+    first.push_back(static_cast<int32_t>(draws.below(width - count + 1)));
+    for (int k = 0; k < count; ++k) {
+      weights.push_back(static_cast<int32_t>(draws.below(2 << 22) - (1 << 21)) / count);
+    }
+  }
+  const size_t out_row = step * outputs;
+  std::vector<uint8_t> want(out_row * static_cast<size_t>(rows)), got(want.size());
+  for (size_t y = 0; y < static_cast<size_t>(rows); ++y) {
+    for (size_t i = 0; i < out_row; ++i) {
+      int64_t sum = 1 << 21;
+      for (size_t k = 0; k < static_cast<size_t>(count); ++k) {
+        const size_t pixel = static_cast<size_t>(first[i / step]) + k;
+        sum += int64_t{weights[i / step * static_cast<size_t>(count) + k]} *
+               in[y * row + pixel * step + i % step];
+      }
+      want[y * out_row + i] = static_cast<uint8_t>(std::clamp<int64_t>(sum >> 22, 0, 255));
+    }
+  }
+  const AcrossTaps taps{first.data(), weights.data(), count, static_cast<int>(outputs)};
+  on_every_target([&] {
+    std::vector<uint8_t> copy;
+    GreyMemory memory;
+    if (channels == 1) {
+      resize_across_grey(in.data(), row, width, rows, taps, memory, got.data(), out_row);
+    } else {
+      resize_across_rgb(in.data(), row, width, rows, taps, copy, got.data(), out_row);
+    }
+    EXPECT_EQ(got, want) << channels << " channels, " << count << " taps, " << rows << " rows";
+  });
+}
+
 TEST(Kernels, ResizeAcrossEveryTapCount) {
   Draws draws({.seed = 6});
-  for (int count = 1; count <= 17; ++count) {
-    for (const int rows : {1, 2, 3, 4, 5, 9}) {
-      const int width = count + static_cast<int>(draws.below(9)), outputs = 11;
-      const size_t row = static_cast<size_t>(width) * 3 + 1;
-      const auto in = noise(row * static_cast<size_t>(rows) - 1, row);
-      std::vector<int32_t> first, weights;
-      for (int x = 0; x < outputs; ++x) {
-        first.push_back(static_cast<int32_t>(draws.below(width - count + 1)));
-        for (int k = 0; k < count; ++k) {
-          weights.push_back(static_cast<int32_t>(draws.below(2 << 22) - (1 << 21)) / count);
-        }
-      }
-      const size_t out_row = 3 * static_cast<size_t>(outputs);
-      std::vector<uint8_t> want(out_row * static_cast<size_t>(rows)), got(want.size());
-      for (size_t y = 0; y < static_cast<size_t>(rows); ++y) {
-        for (size_t i = 0; i < out_row; ++i) {
-          int64_t sum = 1 << 21;
-          for (size_t k = 0; k < static_cast<size_t>(count); ++k) {
-            const size_t pixel = static_cast<size_t>(first[i / 3]) + k;
-            sum += int64_t{weights[i / 3 * static_cast<size_t>(count) + k]} *
-                   in[y * row + pixel * 3 + i % 3];
-          }
-          want[y * out_row + i] = static_cast<uint8_t>(std::clamp<int64_t>(sum >> 22, 0, 255));
-        }
-      }
-      on_every_target([&] {
-        std::vector<uint8_t> copy;
-        resize_across_rgb(in.data(), row, width, rows,
-                          {first.data(), weights.data(), count, outputs}, copy, got.data(),
-                          out_row);
-        EXPECT_EQ(got, want) << count << " taps, " << rows << " rows";
-      });
+  for (const int channels : {1, 3}) {
+    for (int count = 1; count <= 17; ++count) {
+      for (const int rows : {1, 2, 3, 4, 5, 9}) check_resize_across(channels, count, rows, draws);
     }
   }
 }
@@ -280,6 +277,29 @@ TEST(Kernels, BoxLineEveryRadiusAndLength) {
       on_every_target([&] {
         box_line(lines.data(), radius, inner, outer, n, got.data());
         EXPECT_EQ(got, want) << radius << ", " << n;
+      });
+    }
+  }
+}
+
+TEST(Kernels, WeightedSumEveryLength) {
+  Draws draws({.seed = 9});
+  for (const size_t count : {1, 2, 37}) {
+    for (const size_t n : kLengths) {
+      std::vector<float> in(n + count), weights(count), want(n), got(n);
+      for (float& x : in) x = static_cast<float>(draws.uniform(-1, 1));
+      for (float& w : weights) w = static_cast<float>(draws.uniform(-1, 1));
+      std::vector<const float*> lines;
+      for (size_t k = 0; k < count; ++k) lines.push_back(&in[k]);
+      for (size_t x = 0; x < n; ++x) {
+        for (size_t k = 0; k < count; ++k) {
+          const volatile float product = weights[k] * lines[k][x];  // rounded, never fused
+          want[x] += product;
+        }
+      }
+      on_every_target([&] {
+        weighted_sum(lines.data(), weights.data(), count, n, got.data());
+        EXPECT_EQ(got, want) << count << " lines of " << n;
       });
     }
   }

@@ -55,16 +55,18 @@ void run_resized_crop(const ImageView& in, const json& o, bool vertical_first, I
 void run_rotate(const ImageView& in, const json& o, Image& out) {
   Rotation rotation{.degrees = o.at("angle"), .expand = o.at("expand")};
   if (o.contains("center_x")) rotation.centre = Point{o.at("center_x"), o.at("center_y")};
-  rotate(in, rotation, warp_of(o), out);
+  WarpScratch scratch;
+  rotate(in, rotation, warp_of(o), scratch, out);
 }
 
 void run_affine(const ImageView& in, const json& o, Image& out) {
+  WarpScratch scratch;
   affine(in,
          {.degrees = o.at("angle"),
           .translate = {o.at("translate_x"), o.at("translate_y")},
           .scale = o.at("scale"),
           .shear_degrees = {o.at("shear_x"), o.at("shear_y")}},
-         warp_of(o), out);
+         warp_of(o), scratch, out);
 }
 
 void run_chain(const ImageView& in, const json& o, Image& out) {
@@ -127,7 +129,9 @@ const std::map<std::string, Run>& operations() {
       {"affine", run_affine},
       {"perspective",
        [](const ImageView& in, const json& o, Image& out) {
-         perspective(in, corners_of(o.at("start")), corners_of(o.at("end")), warp_of(o), out);
+         WarpScratch scratch;
+         perspective(in, corners_of(o.at("start")), corners_of(o.at("end")), warp_of(o), scratch,
+                     out);
        }},
       {"erase", [](const ImageView& in, const json& o,
                    Image& out) { erase(in, box_of(o), o.at("value"), out); }},

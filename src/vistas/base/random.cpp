@@ -1,9 +1,12 @@
 #include "vistas/base/random.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <numeric>
 #include <utility>
+
+#include "vistas/base/vectorize.h"
 
 namespace vistas {
 
@@ -20,6 +23,45 @@ std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> c, std::array<uint32_
   }
   return c;
 }
+
+namespace {
+
+constexpr size_t kBlocks = 64;
+
+// Philox of kBlocks counters, the first word counting up from counter[0].
+void philox_blocks(const std::array<uint32_t, 4>& counter, std::array<uint32_t, 2> key,
+                   std::array<uint32_t, 4 * kBlocks>& out) {
+  using Words = std::array<uint32_t, kBlocks>;
+  vectorize([&] {
+    Words c0, c1, c2, c3;
+    for (size_t i = 0; i < kBlocks; ++i) {
+      c0[i] = counter[0] + static_cast<uint32_t>(i);
+      c1[i] = counter[1];
+      c2[i] = counter[2];
+      c3[i] = counter[3];
+    }
+    for (int round = 0; round < 10; ++round) {
+      for (size_t i = 0; i < kBlocks; ++i) {
+        const uint64_t p0 = uint64_t{0xD2511F53} * c0[i];
+        const uint64_t p1 = uint64_t{0xCD9E8D57} * c2[i];
+        c0[i] = static_cast<uint32_t>(p1 >> 32) ^ c1[i] ^ key[0];
+        c1[i] = static_cast<uint32_t>(p1);
+        c2[i] = static_cast<uint32_t>(p0 >> 32) ^ c3[i] ^ key[1];
+        c3[i] = static_cast<uint32_t>(p0);
+      }
+      key[0] += 0x9E3779B9;
+      key[1] += 0xBB67AE85;
+    }
+    for (size_t i = 0; i < kBlocks; ++i) {
+      out[4 * i] = c0[i];
+      out[4 * i + 1] = c1[i];
+      out[4 * i + 2] = c2[i];
+      out[4 * i + 3] = c3[i];
+    }
+  });
+}
+
+}  // namespace
 
 uint64_t mix(uint64_t a, uint64_t b) {
   uint64_t z = a + 0x9E3779B97F4A7C15 * (b + 1);
@@ -42,6 +84,22 @@ uint32_t Draws::bits() {
     used_ = 0;
   }
   return block_[static_cast<size_t>(used_++)];
+}
+
+void Draws::fill(std::span<uint32_t> out) {
+  while (used_ < 4 && !out.empty()) {
+    out.front() = bits();
+    out = out.subspan(1);
+  }
+  std::array<uint32_t, 4 * kBlocks> words;
+  while (out.size() >= 4) {
+    const size_t blocks = std::min(out.size() / 4, kBlocks);
+    philox_blocks(counter_, key_, words);
+    std::copy_n(words.begin(), 4 * blocks, out.begin());
+    counter_[0] += static_cast<uint32_t>(blocks);
+    out = out.subspan(4 * blocks);
+  }
+  for (uint32_t& word : out) word = bits();
 }
 
 double Draws::uniform() {

@@ -11,8 +11,8 @@
 namespace vistas::contrast {
 
 struct MatryoshkaOptions {
-  std::vector<int64_t> dims;
-  std::vector<double> weights;
+  std::vector<int64_t> dims{};
+  std::vector<double> weights{};
 
   void fields(Fields& f) {
     f.add("dims", dims, "how many of the first columns each term of the loss sees", {1, 1e6});

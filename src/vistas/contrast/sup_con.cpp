@@ -20,7 +20,8 @@ at::Tensor loss_of_logits(const at::Tensor& s, const at::Tensor& same, SupConVar
   const at::Tensor divisor = count.clamp_min(1).to(s.scalar_type());
   if (variant == SupConVariant::in) return mean_where(anchors, all + divisor.log());
   const at::Tensor mean = at::where(positive, s, 0).sum(1) / divisor;
-  return mean_where(anchors, all + positives - mean);
+  // The difference first: it is exactly 0 for one positive, where `all` may be tiny.
+  return mean_where(anchors, all + (positives - mean));
 }
 
 }  // namespace

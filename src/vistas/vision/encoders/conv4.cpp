@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "vistas/learn/max_pool.h"
 #include "vistas/vision/encoders/pixels.h"
 
 namespace vistas::vision {
@@ -22,7 +23,7 @@ at::Tensor Conv4::forward(const at::Tensor& pixels) {
   check_pixels(pixels, "conv4", channels_);
   at::Tensor x = pixels;
   for (size_t i = 0; i < convs_.size(); ++i) {
-    x = at::max_pool2d(norms_[i]->forward_relu(convs_[i]->forward(x)), {2, 2});
+    x = learn::max_pool_2x2(norms_[i]->forward_relu(convs_[i]->forward(x)));
   }
   return at::adaptive_avg_pool2d(x, {cells_, cells_}).flatten(1);
 }

@@ -101,6 +101,11 @@ void EncoderOptions::fields(Fields& f) {
 }
 
 std::shared_ptr<ImageEncoder> make_encoder(const EncoderOptions& options, uint64_t seed) {
+  if (options.channels < 1) {
+    throw Error(ErrorKind::usage, {.what = "encoder.channels",
+                                   .got = std::to_string(options.channels),
+                                   .expected = "the number of channels of the pictures"});
+  }
   std::vector<std::string> names;
   for (const EncoderEntry& entry : encoder_table()) {
     if (options.name == entry.name) {

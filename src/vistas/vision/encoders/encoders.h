@@ -36,7 +36,8 @@ struct EncoderEntry {
 // A new encoder is a line in this table.
 const std::vector<EncoderEntry>& encoder_table();
 
-// An encoder with initial values drawn from `seed`; a usage error for an unknown name.
+// An encoder with initial values drawn from `seed`; a usage error for an unknown name
+// and where options.channels is still 0, which means as the data have it.
 std::shared_ptr<ImageEncoder> make_encoder(const EncoderOptions& options, uint64_t seed);
 
 }  // namespace vistas::vision

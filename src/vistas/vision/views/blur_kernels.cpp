@@ -82,6 +82,43 @@ void box_line(const uint8_t* const* lines, int radius, uint32_t inner, uint32_t 
   }
 }
 
+// N vectors of sums at once.
+template <size_t N, class D>
+HWY_INLINE void weighted_block(D d, const float* const* lines, const float* weights, size_t count,
+                               size_t x, float* out) {
+  const size_t lanes = hn::Lanes(d);
+  hn::Vec<D> sum[N];
+  for (size_t j = 0; j < N; ++j) sum[j] = hn::Zero(d);
+  for (size_t k = 0; k < count; ++k) {
+    const auto weight = hn::Set(d, weights[k]);
+    for (size_t j = 0; j < N; ++j) {
+      sum[j] = hn::Add(sum[j], hn::Mul(weight, hn::LoadU(d, lines[k] + x + j * lanes)));
+    }
+  }
+  for (size_t j = 0; j < N; ++j) hn::StoreU(sum[j], d, out + x + j * lanes);
+}
+
+void weighted_sum(const float* const* lines, const float* weights, size_t count, size_t n,
+                  float* out) {
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  size_t x = 0;
+  for (; x + 4 * lanes <= n; x += 4 * lanes) {
+    weighted_block<4>(d, lines, weights, count, x, out);
+  }
+  if (x + 2 * lanes <= n) {
+    weighted_block<2>(d, lines, weights, count, x, out);
+    x += 2 * lanes;
+  }
+  for (; x + lanes <= n; x += lanes) weighted_block<1>(d, lines, weights, count, x, out);
+  if (x < n && n >= lanes) {  // once more up to the end, over what is there already
+    weighted_block<1>(d, lines, weights, count, n - lanes, out);
+  } else {
+    const hn::CappedTag<float, 1> one;
+    for (; x < n; ++x) weighted_block<1>(one, lines, weights, count, x, out);
+  }
+}
+
 }  // namespace vistas::vision::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -89,10 +126,15 @@ HWY_AFTER_NAMESPACE();
 namespace vistas::vision::kernels {
 
 HWY_EXPORT(box_line);
+HWY_EXPORT(weighted_sum);
 
 void box_line(const uint8_t* const* lines, int radius, uint32_t inner, uint32_t outer, size_t n,
               uint8_t* out) {
   HWY_DYNAMIC_DISPATCH(box_line)(lines, radius, inner, outer, n, out);
+}
+void weighted_sum(const float* const* lines, const float* weights, size_t count, size_t n,
+                  float* out) {
+  HWY_DYNAMIC_DISPATCH(weighted_sum)(lines, weights, count, n, out);
 }
 
 }  // namespace vistas::vision::kernels

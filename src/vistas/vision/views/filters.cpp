@@ -155,16 +155,24 @@ int reflect(int i, int n) {
   return i < n ? i : period - i;
 }
 
-void gaussian_taps(int kernel, double sigma, std::vector<float>& taps) {
-  const auto weight = [&](int k) {
-    const double x = (k - (kernel - 1) * 0.5) / sigma;
-    return std::exp(-0.5 * x * x);
-  };
+// The places that `half` pixels before to `half` pixels behind a line of n pixels come from.
+void reflected_places(int n, int half, std::vector<int>& places) {
+  places.clear();
+  for (int i = -half; i < n + half; ++i) places.push_back(reflect(i, n));
+}
+
+void gaussian_taps(int kernel, double sigma, BlurScratch& scratch) {
+  scratch.weights.clear();
   double sum = 0;
-  for (int k = 0; k < kernel; ++k) sum += weight(k);
-  taps.resize(static_cast<size_t>(kernel));
-  for (int k = 0; k < kernel; ++k)
-    taps[static_cast<size_t>(k)] = static_cast<float>(weight(k) / sum);
+  for (int k = 0; k < kernel; ++k) {
+    const double x = (k - (kernel - 1) * 0.5) / sigma;
+    scratch.weights.push_back(std::exp(-0.5 * x * x));
+    sum += scratch.weights.back();
+  }
+  scratch.taps.clear();
+  for (const double weight : scratch.weights) {
+    scratch.taps.push_back(static_cast<float>(weight / sum));
+  }
 }
 
 template <class T>
@@ -176,11 +184,6 @@ T to_even(float value) {
   }
 }
 
-// sums[i] += tap * in[i]
-void add_scaled(const float* in, float tap, size_t n, float* sums) {
-  for (size_t i = 0; i < n; ++i) sums[i] += tap * in[i];
-}
-
 // Filters interleaved values: across into scratch.rows, then down into `out`.
 template <class T>
 void filter(const T* in, size_t in_row, int height, int width, int channels, BlurScratch& scratch,
@@ -188,27 +191,32 @@ void filter(const T* in, size_t in_row, int height, int width, int channels, Blu
   const std::vector<float>& taps = scratch.taps;
   const int half = static_cast<int>(taps.size()) / 2;
   const size_t step = static_cast<size_t>(channels), across = static_cast<size_t>(width) * step;
-  scratch.rows.assign(across * static_cast<size_t>(height), 0.0F);
-  scratch.line.resize(across + 2 * static_cast<size_t>(half) * step);
+  std::vector<const float*>& lines = scratch.float_lines;
+
+  // Across: the lines of the kernel are a row with its borders, shifted by whole pixels.
+  reflected_places(width, half, scratch.places);
+  scratch.line.resize(scratch.places.size() * step);
+  lines.clear();
+  for (size_t k = 0; k < taps.size(); ++k) lines.push_back(scratch.line.data() + k * step);
+  scratch.rows.resize(across * static_cast<size_t>(height));
   for (int y = 0; y < height; ++y) {
     const T* from = in + static_cast<size_t>(y) * in_row;
     float* line = scratch.line.data();
-    for (int x = -half; x < width + half; ++x) {
-      const T* pixel = from + reflect(x, width) * channels;
-      for (int c = 0; c < channels; ++c) *line++ = static_cast<float>(pixel[c]);
+    for (const int place : scratch.places) {
+      for (int c = 0; c < channels; ++c) *line++ = static_cast<float>(from[place * channels + c]);
     }
-    float* sums = scratch.rows.data() + static_cast<size_t>(y) * across;
-    for (size_t k = 0; k < taps.size(); ++k) {
-      add_scaled(scratch.line.data() + k * step, taps[k], across, sums);
-    }
+    kernels::weighted_sum(lines.data(), taps.data(), taps.size(), across,
+                          scratch.rows.data() + static_cast<size_t>(y) * across);
+  }
+
+  // Down: from row y on, the lines are the rows around it.
+  reflected_places(height, half, scratch.places);
+  lines.clear();
+  for (const int place : scratch.places) {
+    lines.push_back(scratch.rows.data() + static_cast<size_t>(place) * across);
   }
   for (int y = 0; y < height; ++y) {
-    scratch.line.assign(across, 0.0F);
-    for (size_t k = 0; k < taps.size(); ++k) {
-      const int row = reflect(y + static_cast<int>(k) - half, height);
-      add_scaled(scratch.rows.data() + static_cast<size_t>(row) * across, taps[k], across,
-                 scratch.line.data());
-    }
+    kernels::weighted_sum(lines.data() + y, taps.data(), taps.size(), across, scratch.line.data());
     T* to = out + static_cast<size_t>(y) * across;
     for (size_t x = 0; x < across; ++x) to[x] = to_even<T>(scratch.line[x]);
   }
@@ -219,7 +227,7 @@ void filter(const T* in, size_t in_row, int height, int width, int channels, Blu
 void tensor_gaussian_blur(const ImageView& in, int kernel, double sigma, BlurScratch& scratch,
                           Image& out) {
   out.reset(in.height, in.width, in.channels, in.type);
-  gaussian_taps(kernel, sigma, scratch.taps);
+  gaussian_taps(kernel, sigma, scratch);
   with_pixel_type(in.type, [&](auto p) {
     using T = decltype(p);
     filter(in.row<T>(0), in.row_bytes / sizeof(T), in.height, in.width, in.channels, scratch,
@@ -229,7 +237,7 @@ void tensor_gaussian_blur(const ImageView& in, int kernel, double sigma, BlurScr
 
 void tensor_gaussian_blur(float* plane, int height, int width, int kernel, double sigma,
                           BlurScratch& scratch) {
-  gaussian_taps(kernel, sigma, scratch.taps);
+  gaussian_taps(kernel, sigma, scratch);
   filter(plane, static_cast<size_t>(width), height, width, 1, scratch, plane);
 }
 

@@ -10,7 +10,10 @@ namespace vistas::vision {
 
 // Memory that calls reuse.
 struct BlurScratch {
+  std::vector<double> weights{};
   std::vector<float> taps{}, rows{}, line{};
+  std::vector<int> places{};
+  std::vector<const float*> float_lines{};
   std::array<std::vector<uint8_t>, 2> padded{};
   std::vector<const uint8_t*> lines{};
   Image between{};

@@ -4,6 +4,8 @@
 #include <numbers>
 #include <utility>
 
+#include "vistas/vision/views/kernels.h"
+
 namespace vistas::vision {
 namespace {
 
@@ -102,6 +104,34 @@ void warp(const ImageView& in, int height, int width, const WarpOptions& options
   });
 }
 
+// The same with kernels for bilinear and bicubic warps of 8-bit pixels.
+template <class Source>
+void fast_warp(const ImageView& in, int height, int width, const WarpOptions& options,
+               const Source& source, WarpScratch& scratch, Image& out) {
+  require_pixels(in, "warp");
+  if (in.type != PixelType::u8 || options.interpolation == Interpolation::nearest) {
+    return warp(in, height, width, options, source, out);
+  }
+  out.reset(height, width, in.channels, in.type);
+  auto* const run = options.interpolation == Interpolation::bilinear ? kernels::warp_bilinear
+                                                                     : kernels::warp_bicubic;
+  const kernels::Planes planes = kernels::split_planes(in.row<uint8_t>(0), in.row_bytes, in.height,
+                                                       in.width, in.channels, scratch.planes);
+  const uint8_t fill = to_pixel<uint8_t>(options.fill);
+  const size_t n = static_cast<size_t>(width);
+  scratch.x.resize(n + kernels::kWarpStep);
+  scratch.y.resize(n + kernels::kWarpStep);
+  double *xs = scratch.x.data(), *ys = scratch.y.data();
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) {
+      const Point p = source(x, y);
+      xs[x] = p.x;
+      ys[x] = p.y;
+    }
+    run(planes, xs, ys, n, fill, out.row<uint8_t>(y));
+  }
+}
+
 // Nearest neighbour without rotation or shear: Pillow adds up steps in double.
 void scale_nearest(const ImageView& in, int height, int width, const Matrix& m, double fill,
                    Image& out) {
@@ -132,20 +162,27 @@ void fixed_nearest(const ImageView& in, int height, int width, const Matrix& m, 
 }
 
 void transform(const ImageView& in, int height, int width, const Matrix& m,
-               const WarpOptions& options, Image& out) {
-  const bool projective = m[6] != 0 || m[7] != 0;
-  if (options.interpolation == Interpolation::nearest && !projective) {
-    if (m[1] == 0 && m[3] == 0) return scale_nearest(in, height, width, m, options.fill, out);
-    return fixed_nearest(in, height, width, m, options.fill, out);
+               const WarpOptions& options, WarpScratch& scratch, Image& out) {
+  const auto along_x = [&m](double x, double y) { return m[0] * x + m[1] * y + m[2]; };
+  const auto along_y = [&m](double x, double y) { return m[3] * x + m[4] * y + m[5]; };
+  if (m[6] != 0 || m[7] != 0) {
+    const auto source = [&](int column, int line) {
+      const double x = column + 0.5, y = line + 0.5;
+      const double w = m[6] * x + m[7] * y + 1;
+      return Point{along_x(x, y) / w, along_y(x, y) / w};
+    };
+    fast_warp(in, height, width, options, source, scratch, out);
+  } else if (options.interpolation != Interpolation::nearest) {
+    const auto source = [&](int column, int line) {
+      const double x = column + 0.5, y = line + 0.5;
+      return Point{along_x(x, y), along_y(x, y)};
+    };
+    fast_warp(in, height, width, options, source, scratch, out);
+  } else if (m[1] == 0 && m[3] == 0) {
+    scale_nearest(in, height, width, m, options.fill, out);
+  } else {
+    fixed_nearest(in, height, width, m, options.fill, out);
   }
-  warp(
-      in, height, width, options,
-      [&](int column, int line) {
-        const double x = column + 0.5, y = line + 0.5;
-        const double w = projective ? m[6] * x + m[7] * y + 1 : 1.0;
-        return Point{(m[0] * x + m[1] * y + m[2]) / w, (m[3] * x + m[4] * y + m[5]) / w};
-      },
-      out);
 }
 
 // `bytes`, the size of a pixel, is a number or an integral_constant.
@@ -253,7 +290,8 @@ void vflip(const ImageView& in, Image& out) {
   }
 }
 
-void rotate(const ImageView& in, const Rotation& rotation, const WarpOptions& options, Image& out) {
+void rotate(const ImageView& in, const Rotation& rotation, const WarpOptions& options,
+            WarpScratch& scratch, Image& out) {
   double degrees = std::fmod(rotation.degrees, 360.0);
   if (degrees < 0) degrees += 360.0;
   if (quarter_turns(in, rotation, degrees, out)) return;
@@ -285,11 +323,11 @@ void rotate(const ImageView& in, const Rotation& rotation, const WarpOptions& op
     m[2] = moved.x;
     m[5] = moved.y;
   }
-  transform(in, height, width, m, options, out);
+  transform(in, height, width, m, options, scratch, out);
 }
 
 void affine(const ImageView& in, const AffineMotion& motion, const WarpOptions& options,
-            Image& out) {
+            WarpScratch& scratch, Image& out) {
   const double angle = radians(motion.degrees);
   const double sx = radians(motion.shear_degrees.x), sy = radians(motion.shear_degrees.y);
   const double cx = in.width * 0.5, cy = in.height * 0.5;
@@ -303,30 +341,30 @@ void affine(const ImageView& in, const AffineMotion& motion, const WarpOptions& 
   m[5] += m[3] * tx + m[4] * ty;
   m[2] += cx;
   m[5] += cy;
-  transform(in, in.height, in.width, m, options, out);
+  transform(in, in.height, in.width, m, options, scratch, out);
 }
 
 void perspective(const ImageView& in, const Corners& start, const Corners& end,
-                 const WarpOptions& options, Image& out) {
+                 const WarpOptions& options, WarpScratch& scratch, Image& out) {
   std::array<std::array<double, 9>, 8> equations{};
   for (size_t i = 0; i < 4; ++i) {
     const Point &p = end[i], &q = start[i];
     equations[2 * i] = {p.x, p.y, 1, 0, 0, 0, -q.x * p.x, -q.x * p.y, q.x};
     equations[2 * i + 1] = {0, 0, 0, p.x, p.y, 1, -q.y * p.x, -q.y * p.y, q.y};
   }
-  transform(in, in.height, in.width, solve(equations), options, out);
+  transform(in, in.height, in.width, solve(equations), options, scratch, out);
 }
 
 void displace(const ImageView& in, std::span<const float> dx, std::span<const float> dy,
-              const WarpOptions& options, Image& out) {
-  warp(
+              const WarpOptions& options, WarpScratch& scratch, Image& out) {
+  fast_warp(
       in, in.height, in.width, options,
       [&](int x, int y) {
         const size_t i =
             static_cast<size_t>(y) * static_cast<size_t>(in.width) + static_cast<size_t>(x);
         return Point{x + 0.5 + static_cast<double>(dx[i]), y + 0.5 + static_cast<double>(dy[i])};
       },
-      out);
+      scratch, out);
 }
 
 }  // namespace vistas::vision

@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "vistas/vision/views/pixels.h"
 
@@ -24,12 +25,19 @@ struct WarpOptions {
   double fill = 0;
 };
 
+// Memory that calls reuse.
+struct WarpScratch {
+  std::vector<uint8_t> planes{};
+  std::vector<double> x{}, y{};
+};
+
 struct Rotation {
   double degrees = 0;             // counter-clockwise
   bool expand = false;            // enlarge the result so that it holds all corners
   std::optional<Point> centre{};  // default: the middle of the picture
 };
-void rotate(const ImageView& in, const Rotation& rotation, const WarpOptions& options, Image& out);
+void rotate(const ImageView& in, const Rotation& rotation, const WarpOptions& options,
+            WarpScratch& scratch, Image& out);
 
 struct AffineMotion {
   double degrees = 0;  // clockwise
@@ -39,16 +47,16 @@ struct AffineMotion {
 };
 // The inverse of T(centre + translate) R(angle) Shear S(scale) T(-centre) about (w/2, h/2).
 void affine(const ImageView& in, const AffineMotion& motion, const WarpOptions& options,
-            Image& out);
+            WarpScratch& scratch, Image& out);
 
 // The four corners top-left, top-right, bottom-right, bottom-left before and after.
 using Corners = std::array<Point, 4>;
 void perspective(const ImageView& in, const Corners& start, const Corners& end,
-                 const WarpOptions& options, Image& out);
+                 const WarpOptions& options, WarpScratch& scratch, Image& out);
 
 // Output pixel i comes from its own place plus (dx[i], dy[i]) pixels; both hold height * width
 // numbers. Bilinear or bicubic.
 void displace(const ImageView& in, std::span<const float> dx, std::span<const float> dy,
-              const WarpOptions& options, Image& out);
+              const WarpOptions& options, WarpScratch& scratch, Image& out);
 
 }  // namespace vistas::vision

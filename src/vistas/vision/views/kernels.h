@@ -22,6 +22,14 @@ void resize_across_rgb(const uint8_t* in, size_t in_row, int in_width, int rows,
                        const AcrossTaps& taps, std::vector<uint8_t>& copy, uint8_t* out,
                        size_t out_row);
 
+// The same for grey pixels.
+struct GreyMemory {
+  std::vector<uint8_t> line{}, result{};
+  std::vector<int32_t> first{}, weights{};
+};
+void resize_across_grey(const uint8_t* in, size_t in_row, int in_width, int rows,
+                        const AcrossTaps& taps, GreyMemory& memory, uint8_t* out, size_t out_row);
+
 // One output row: the weighted sum of `count` rows of n values.
 void resize_down(const uint8_t* in, size_t in_row, const int32_t* weights, int count, size_t n,
                  uint8_t* out);
@@ -30,6 +38,28 @@ void resize_down(const uint8_t* in, size_t in_row, const int32_t* weights, int c
 // outer * (first line + last line) + 2^23) >> 24; lines has 2 radius + 3 entries, radius <= 63.
 void box_line(const uint8_t* const* lines, int radius, uint32_t inner, uint32_t outer, size_t n,
               uint8_t* out);
+
+// out[i] = sum over k < count of weights[k] * lines[k][i], added up in that order, not fused.
+void weighted_sum(const float* const* lines, const float* weights, size_t count, size_t n,
+                  float* out);
+
+// A picture as planes of bytes, one a channel; the pixels at the border are repeated around it.
+struct Planes {
+  const uint8_t* first = nullptr;  // pixel (0, 0) of channel 0
+  int32_t row = 0;                 // bytes from row to row
+  size_t plane = 0;                // bytes from channel to channel
+  int height = 0, width = 0, channels = 0;
+};
+Planes split_planes(const uint8_t* in, size_t in_row, int height, int width, int channels,
+                    std::vector<uint8_t>& memory);
+
+// One row of a warp: interleaved output pixel i < n shows the place (x[i], y[i]), or `fill` where
+// that is outside. x and y hold kWarpStep numbers more than n, which do not matter.
+inline constexpr size_t kWarpStep = 8;
+void warp_bilinear(const Planes& in, const double* x, const double* y, size_t n, uint8_t fill,
+                   uint8_t* out);
+void warp_bicubic(const Planes& in, const double* x, const double* y, size_t n, uint8_t fill,
+                  uint8_t* out);
 
 // table[value], 256 entries.
 void apply_table(const uint8_t* in, size_t n, const uint8_t* table, uint8_t* out);

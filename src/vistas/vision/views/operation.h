@@ -9,6 +9,7 @@
 #include "vistas/base/options.h"
 #include "vistas/base/random.h"
 #include "vistas/vision/views/filters.h"
+#include "vistas/vision/views/geometry.h"
 #include "vistas/vision/views/recipe.h"
 #include "vistas/vision/views/resize.h"
 
@@ -28,6 +29,8 @@ struct ViewState {
   Image spare{};
   ResizeScratch resize{};
   BlurScratch blur{};
+  WarpScratch warp{};
+  std::vector<uint32_t> bits{};
   std::vector<float> dx{}, dy{};
   std::vector<int> channels{};
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <utility>
 
+#include "vistas/base/vectorize.h"
 #include "vistas/vision/views/colour.h"
 #include "vistas/vision/views/framing.h"
 #include "vistas/vision/views/geometry.h"
@@ -48,7 +49,7 @@ struct Rotate final : Operation {
   void apply(ViewState& s) const override {
     const Rotation rotation{.degrees = s.draws.uniform(-degrees, degrees)};
     s.replace([&](const ImageView& in, Image& out) {
-      rotate(in, rotation, warp_options(s, interpolation, fill), out);
+      rotate(in, rotation, warp_options(s, interpolation, fill), s.warp, out);
     });
   }
 };
@@ -75,7 +76,7 @@ struct Affine final : Operation {
     motion.scale = draw(s.draws, scale);
     motion.shear_degrees.x = s.draws.uniform(-shear, shear);
     s.replace([&](const ImageView& in, Image& out) {
-      affine(in, motion, warp_options(s, interpolation, fill), out);
+      affine(in, motion, warp_options(s, interpolation, fill), s.warp, out);
     });
   }
 };
@@ -105,7 +106,7 @@ struct Perspective final : Operation {
     const double right = w - 1, bottom = h - 1;
     const Corners start{{{0, 0}, {right, 0}, {right, bottom}, {0, bottom}}};
     s.replace([&](const ImageView& in, Image& out) {
-      perspective(in, start, end, warp_options(s, interpolation, fill), out);
+      perspective(in, start, end, warp_options(s, interpolation, fill), s.warp, out);
     });
   }
 };
@@ -121,8 +122,13 @@ struct Elastic final : Operation {
   }
   void draw_field(ViewState& s, std::vector<float>& field) const {
     const int w = s.image.width(), h = s.image.height();
-    field.resize(static_cast<size_t>(w) * static_cast<size_t>(h));
-    for (float& x : field) x = static_cast<float>(s.draws.bits()) * 0x1p-31F - 1.0F;
+    const size_t n = static_cast<size_t>(w) * static_cast<size_t>(h);
+    s.bits.resize(n);
+    field.resize(n);
+    s.draws.fill(s.bits);
+    vectorize([n, bits = s.bits.data(), to = field.data()] {
+      for (size_t i = 0; i < n; ++i) to[i] = static_cast<float>(bits[i]) * 0x1p-31F - 1.0F;
+    });
     tensor_gaussian_blur(field.data(), h, w, static_cast<int>(8 * sigma + 1) | 1, sigma, s.blur);
     for (float& x : field) x *= static_cast<float>(alpha);
   }
@@ -130,7 +136,7 @@ struct Elastic final : Operation {
     draw_field(s, s.dx);
     draw_field(s, s.dy);
     s.replace([&](const ImageView& in, Image& out) {
-      displace(in, s.dx, s.dy, warp_options(s, interpolation, fill), out);
+      displace(in, s.dx, s.dy, warp_options(s, interpolation, fill), s.warp, out);
     });
   }
 };

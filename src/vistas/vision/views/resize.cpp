@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "vistas/vision/views/geometry.h"
-#include "vistas/vision/views/kernels.h"
 
 namespace vistas::vision {
 namespace {
@@ -176,11 +175,17 @@ ImageView read_rows(const ImageView& in, Taps& taps) {
 
 void run_across(const ImageView& in, ResizeScratch& scratch, int width, Image& out) {
   const Taps& taps = scratch.across;
+  const kernels::AcrossTaps across{taps.first.data(), taps.fixed.data(), taps.count, width};
   if (in.type == PixelType::u8 && in.channels == 3) {
     out.reset(in.height, width, in.channels, in.type);
-    const kernels::AcrossTaps across{taps.first.data(), taps.fixed.data(), taps.count, width};
     kernels::resize_across_rgb(in.row<uint8_t>(0), in.row_bytes, in.width, in.height, across,
                                scratch.last_rows, out.row<uint8_t>(0), out.row_bytes());
+    return;
+  }
+  if (in.type == PixelType::u8 && in.channels == 1) {
+    out.reset(in.height, width, in.channels, in.type);
+    kernels::resize_across_grey(in.row<uint8_t>(0), in.row_bytes, in.width, in.height, across,
+                                scratch.grey, out.row<uint8_t>(0), out.row_bytes());
     return;
   }
   with_pixel_type(in.type, [&](auto p) { resize_rows<decltype(p)>(in, taps, width, out); });

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "vistas/vision/views/kernels.h"
 #include "vistas/vision/views/pixels.h"
 
 namespace vistas::vision {
@@ -29,6 +30,7 @@ struct ResizeScratch {
   Taps across{}, down{};
   std::vector<double> weights{};
   std::vector<uint8_t> last_rows{};
+  kernels::GreyMemory grey{};
   Image between{}, unmirrored{};
 };
 

@@ -129,6 +129,46 @@ void resize_across_rgb(const uint8_t* in, size_t in_row, int in_width, int rows,
 }
 #endif
 
+// The lanes are outputs: each reads four pixels from its own place on.
+void resize_across_grey(const uint8_t* in, size_t in_row, int in_width, int rows,
+                        const AcrossTaps& taps, GreyMemory& memory, uint8_t* out, size_t out_row) {
+  const hn::ScalableTag<int32_t> d;
+  const hn::Rebind<uint8_t, decltype(d)> d8;
+  const auto half = hn::Set(d, 1 << (kBits - 1)), low = hn::Set(d, 255);
+  const size_t lanes = hn::Lanes(d), outputs = static_cast<size_t>(taps.outputs);
+  const size_t padded = hwy::RoundUpTo(outputs, lanes);
+  const size_t count = static_cast<size_t>(taps.count), fours = hwy::RoundUpTo(count, 4);
+  memory.line.resize(static_cast<size_t>(in_width) + 4);
+  memory.first.assign(padded, 0);
+  std::copy_n(taps.first, outputs, memory.first.begin());
+  memory.weights.assign(fours * padded, 0);  // of the first tap, of the second tap ..
+  for (size_t x = 0; x < outputs; ++x) {
+    for (size_t k = 0; k < count; ++k) memory.weights[k * padded + x] = taps.weights[x * count + k];
+  }
+  memory.result.resize(padded);
+  for (int y = 0; y < rows; ++y, in += in_row, out += out_row) {
+    std::memcpy(memory.line.data(), in, static_cast<size_t>(in_width));
+    for (size_t x = 0; x < padded; x += lanes) {
+      auto sum = half;
+      const auto first = hn::LoadU(d, memory.first.data() + x);
+      const int32_t* weights = memory.weights.data() + x;
+      for (size_t k = 0; k < fours; k += 4, weights += 4 * padded) {
+        const auto* from = reinterpret_cast<const int32_t*>(memory.line.data() + k);
+        const auto pixels = hn::GatherOffset(d, from, first);
+        const auto add = [&](auto pixel, size_t j) HWY_ATTR {
+          sum = hn::Add(sum, hn::Mul(hn::And(pixel, low), hn::LoadU(d, weights + j * padded)));
+        };
+        add(pixels, 0);
+        add(hn::ShiftRight<8>(pixels), 1);
+        add(hn::ShiftRight<16>(pixels), 2);
+        add(hn::ShiftRight<24>(pixels), 3);
+      }
+      hn::StoreU(hn::DemoteTo(d8, hn::ShiftRight<kBits>(sum)), d8, memory.result.data() + x);
+    }
+    std::memcpy(out, memory.result.data(), outputs);
+  }
+}
+
 // N vectors of sums at once, so that the weights are loaded once for all.
 template <size_t N, class D>
 HWY_INLINE void down_block(D d, const uint8_t* in, size_t in_row, const int32_t* weights, int count,
@@ -173,12 +213,17 @@ HWY_AFTER_NAMESPACE();
 namespace vistas::vision::kernels {
 
 HWY_EXPORT(resize_across_rgb);
+HWY_EXPORT(resize_across_grey);
 HWY_EXPORT(resize_down);
 
 void resize_across_rgb(const uint8_t* in, size_t in_row, int in_width, int rows,
                        const AcrossTaps& taps, std::vector<uint8_t>& copy, uint8_t* out,
                        size_t out_row) {
   HWY_DYNAMIC_DISPATCH(resize_across_rgb)(in, in_row, in_width, rows, taps, copy, out, out_row);
+}
+void resize_across_grey(const uint8_t* in, size_t in_row, int in_width, int rows,
+                        const AcrossTaps& taps, GreyMemory& memory, uint8_t* out, size_t out_row) {
+  HWY_DYNAMIC_DISPATCH(resize_across_grey)(in, in_row, in_width, rows, taps, memory, out, out_row);
 }
 void resize_down(const uint8_t* in, size_t in_row, const int32_t* weights, int count, size_t n,
                  uint8_t* out) {
