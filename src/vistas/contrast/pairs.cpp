@@ -100,23 +100,6 @@ at::Tensor row_distances(const at::Tensor& x, const at::Tensor& y, Similarity ki
       row_similarity(rows_for(x, kind, normalize), rows_for(y, kind, normalize), kind), kind);
 }
 
-at::Tensor row_similarity(const at::Tensor& x, const at::Tensor& y, Similarity kind) {
-  const FullPrecision scope;
-  switch (kind) {
-    case Similarity::cosine:
-      return (unit_rows(x) * unit_rows(y)).sum(1);
-    case Similarity::dot:
-      return (widen(x) * widen(y)).sum(1);
-    case Similarity::euclidean:
-      return at::linalg_vector_norm(widen(x) - widen(y), 2, {1}).neg();
-    case Similarity::squared_euclidean:
-      return (widen(x) - widen(y)).square().sum(1).neg();
-    case Similarity::manhattan:
-      return (widen(x) - widen(y)).abs().sum(1).neg();
-  }
-  throw Error(ErrorKind::usage, {.what = "row_similarity: unknown kind"});
-}
-
 at::Tensor masked_log_sum_exp(const at::Tensor& x, const at::Tensor& members) {
   // Rows without members are summed as they are, so that their gradient is 0 and not 0 * infinity.
   constexpr double kNothing = -1e30;

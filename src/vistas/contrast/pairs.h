@@ -37,9 +37,6 @@ LabelPairs label_pairs(const at::Tensor& labels);
 at::Tensor distances(const at::Tensor& x, const at::Tensor& y, Similarity kind, bool normalize);
 at::Tensor row_distances(const at::Tensor& x, const at::Tensor& y, Similarity kind, bool normalize);
 
-// similarity(x, y, kind) of row i with row i only: x, y [N, D] -> [N].
-at::Tensor row_similarity(const at::Tensor& x, const at::Tensor& y, Similarity kind);
-
 // log of the sum of exp(x_ij) over the members j of row i, [N, M] -> [N]. A row without members is
 // -1e30: far below every real value, and without the not-a-numbers that infinities make.
 at::Tensor masked_log_sum_exp(const at::Tensor& x, const at::Tensor& members);

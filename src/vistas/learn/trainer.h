@@ -31,6 +31,7 @@ struct TrainOptions {
   int64_t score_every = 0;
   int64_t checkpoint_every = 1;
   int64_t keep_every = 0;
+  std::vector<std::string> frozen{};
 
   void fields(Fields& f);
 };
@@ -111,6 +112,8 @@ class Trainer {
     double loss = 0, seconds = 0, waited = 0;
   };
 
+  NamedTensors trained_parameters() const;
+  Progress progress() const { return {step_, total_, per_epoch_}; }
   double train_step(const Batch& batch, Embeddings* embeddings);
   StepReport report(const Interval& interval, const Embeddings& embeddings) const;
   bool score(const RunFolder* run, TrainObserver& observer);
