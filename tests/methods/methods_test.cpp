@@ -10,7 +10,7 @@
 #include "vistas/contrast/negative_cosine.h"
 #include "vistas/contrast/similarity.h"
 #include "vistas/learn/health.h"
-#include "vistas/learn/module_state.h"
+#include "vistas/learn/tensors.h"
 #include "vistas/learn/trainer.h"
 #include "vistas/methods/byol.h"
 #include "vistas/methods/clip.h"
@@ -122,7 +122,7 @@ std::vector<at::Tensor> copies(const std::vector<at::Tensor>& tensors) {
 
 std::vector<at::Tensor> part(const torch::nn::Module& method, const std::string& name) {
   std::vector<at::Tensor> out;
-  for (const auto& [full, tensor] : learn::state_of(method)) {
+  for (const auto& [full, tensor] : learn::named_tensors(method)) {
     if (full.starts_with(name)) out.push_back(tensor);
   }
   return out;
