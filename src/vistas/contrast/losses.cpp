@@ -102,6 +102,9 @@ at::Tensor with_scale(const LossInputs& in, const ClipOptions& options) {
 at::Tensor with_scale_and_bias(const LossInputs& in, const SiglipOptions& options) {
   return siglip(in.a, in.b, in.scale, in.bias, options);
 }
+at::Tensor items(const LossInputs& in, const InBatchSoftmaxOptions& options) {
+  return in_batch_softmax(in.a, in.b, options);
+}
 at::Tensor labelled_views(const LossInputs& in, const SupConOptions& options) {
   return sup_con(in.a, in.b, in.labels, options);
 }
@@ -175,7 +178,7 @@ const std::vector<LossEntry>& losses() {
        kCall<SiglipOptions, with_scale_and_bias>},
       {"in_batch_softmax", "in_batch_softmax.h", pairs,
        "users and items; corrects for popular items, masks the same item", "Yi 2019",
-       kViews<InBatchSoftmaxOptions, in_batch_softmax>},
+       kCall<InBatchSoftmaxOptions, items>},
       {"bpr", "bpr.h", triples, "users, items and sampled items", "Rendle 2009",
        kTriples<BprOptions, bpr>},
       {"nnclr", "nnclr.h", "predictions, projections, a queue",

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "vistas/base/error.h"
+#include "vistas/contrast/checks.h"
 #include "vistas/contrast/pairs.h"
 #include "vistas/contrast/precision.h"
 #include "vistas/contrast/ring.h"
@@ -50,7 +51,7 @@ at::Tensor contrastive_with_memory(const at::Tensor& z, const at::Tensor& labels
                                    const CrossBatchMemory& memory,
                                    const ContrastiveOptions& options) {
   check_alike("contrastive_with_memory", {z});
-  check_labels("contrastive_with_memory", labels, z);
+  check_ids("contrastive_with_memory", "labels", labels, z);
   check_new_rows(z, memory.all_rows());
   const FullPrecision scope;
   const at::Tensor rows = memory.rows();
