@@ -57,9 +57,11 @@ TEST(Encoders, ConvolutionsStartWithTheVarianceOfKaiming) {
 }
 
 TEST(Encoders, MisuseIsNamed) {
-  EXPECT_THROW(make_encoder({.name = "resnet19"}, 1), Error);
-  EXPECT_THROW(make_encoder({.name = "vit_tiny", .image_size = 30, .patch = 16}, 1), Error);
-  const auto net = make_encoder({.name = "resnet18", .width = 8}, 1);
+  EXPECT_THROW(make_encoder({.name = "resnet19", .channels = 3}, 1), Error);
+  EXPECT_THROW(make_encoder({.name = "vit_tiny", .channels = 3, .image_size = 30, .patch = 16}, 1),
+               Error);
+  EXPECT_THROW(make_encoder({.name = "resnet18"}, 1), Error);
+  const auto net = make_encoder({.name = "resnet18", .channels = 3, .width = 8}, 1);
   EXPECT_THROW(net->forward(at::randn({2, 1, 32, 32})), Error);
   EXPECT_THROW(net->forward(at::zeros({2, 3, 32, 32}, at::kByte)), Error);
 }

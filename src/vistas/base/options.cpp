@@ -256,19 +256,25 @@ Value Fields::to_value() const {
 }
 
 std::string Fields::to_toml(bool with_help) const {
-  std::string out, table;
+  // A table may be named once only, wherever its fields were declared; what has no table comes first.
+  std::vector<std::pair<std::string, std::string>> tables{{"", ""}};
   for (const Field& field : fields_) {
     const size_t dot = field.name.rfind('.');
     const std::string group = dot == std::string::npos ? "" : field.name.substr(0, dot);
-    if (group != table) {
-      out += fmt::format("{}[{}]\n", out.empty() ? "" : "\n", group);
-      table = group;
-    }
+    auto table =
+        std::find_if(tables.begin(), tables.end(), [&](const auto& t) { return t.first == group; });
+    if (table == tables.end()) table = tables.insert(tables.end(), {group, ""});
     if (with_help) {
-      out += fmt::format("# {}{}\n", field.help,
-                         field.range.empty() ? "" : fmt::format(" ({})", field.range));
+      table->second += fmt::format("# {}{}\n", field.help,
+                                   field.range.empty() ? "" : fmt::format(" ({})", field.range));
     }
-    out += fmt::format("{} = {}\n", field.name.substr(dot + 1), vistas::to_toml(field.get()));
+    table->second +=
+        fmt::format("{} = {}\n", field.name.substr(dot + 1), vistas::to_toml(field.get()));
+  }
+  std::string out;
+  for (const auto& [name, lines] : tables) {
+    if (!name.empty()) out += fmt::format("{}[{}]\n", out.empty() ? "" : "\n", name);
+    out += lines;
   }
   return out;
 }
