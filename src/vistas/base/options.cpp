@@ -256,7 +256,8 @@ Value Fields::to_value() const {
 }
 
 std::string Fields::to_toml(bool with_help) const {
-  // A table may be named once only, wherever its fields were declared; what has no table comes first.
+  // A table may be named once only, wherever its fields were declared; what has no table comes
+  // first.
   std::vector<std::pair<std::string, std::string>> tables{{"", ""}};
   for (const Field& field : fields_) {
     const size_t dot = field.name.rfind('.');
