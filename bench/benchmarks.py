@@ -117,6 +117,30 @@ def optim(s):
               per_peer=True)
 
 
+def loss(s):
+    """NT-Xent forward and backward, beside a matrix product on the same cores."""
+    ours = s.google("loss_bench")
+    theirs = {}
+    for implementation in ("lightly", "eager", "compile"):
+        for line in s.peer("ntxent", "--impl", implementation, "--n", "1024,4096,8192"):
+            theirs.setdefault(line["n"], {})[implementation] = line["lo"]
+
+    def fastest(name, key, pick):
+        return pick((e[key] for e in ours.get(f"{name}/real_time", [])), default=None)
+    product = max((fastest(f"sgemm/{n}", "gflops", max) or 0 for n in (1024, 2048, 4096)))
+    for n in (1024, 4096, 8192):
+        for precision in ("fp32", "bf16"):
+            name = f"nt_xent/{precision}/{n}"
+            peers = {"the matrix in ATen": fastest(f"matrix/{n}", "best_ms", min)}
+            s.row(f"NT-Xent, {n} rows of 128, {precision}, 2 threads", fastest(name, "best_ms", min),
+                  "ms", peers=peers | theirs.get(n, {}), lower_is_better=True, need=3,
+                  per_peer=True)
+            rate = fastest(name, "gflops", max)
+            s.row("its 4 N^2 D operations a second / those of sgemm",
+                  rate and product and rate / product, "",
+                  need=0.8 * (1 if precision == "fp32" else 1.5))
+
+
 def loader(s):
     """Two loader threads against one."""
     ours = s.google("loader_bench")
@@ -250,5 +274,5 @@ def measure(s):
               entries[0]["time_unit"], lower_is_better=True)
 
 
-QUICK = [views, step, optim, loader, start, sources, measure]
+QUICK = [views, step, optim, loss, loader, start, sources, measure]
 LONG = [cache, quality, demo]  # some minutes each

@@ -23,7 +23,7 @@ TORCH = re.compile(r"^(ATen|torch|c10)/")
 # The LibTorch headers that a header may include: they cost little.
 LIGHT = {"ATen/core/Tensor.h", "ATen/core/Generator.h", "c10/core/Device.h"}
 # Headers that only sources of their own room include.
-PRIVATE = {"contrast/precision.h"}
+PRIVATE = {"contrast/precision.h", "learn/vectors-inl.h"}
 # Headers that define modules; all others show tensors only.
 MODULE_HEADERS = ("methods", "learn", "vision/encoders", "vision/methods", "text/encoders",
                   "text/methods", "recommend/encoders", "recommend/methods")

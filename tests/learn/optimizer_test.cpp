@@ -88,6 +88,32 @@ TEST(Optimizer, ParametersWithoutGradientStay) {
   EXPECT_EQ(optimizer->gradient_norm(), 0);
 }
 
+TEST(Optimizer, AParameterMayKeepItsLearningRate) {
+  for (const OptimizerName name : kAll) {
+    const NamedTensors all = parameters();
+    const at::Tensor weight = all[0].second.detach().clone(), bias = all[1].second.detach().clone();
+    const auto optimizer = make_optimizer({.name = name}, all);
+    optimizer->keep_rate("bias", 0.1);
+    make_gradients(all, 0);
+    optimizer->step(0);
+    EXPECT_TRUE(at::equal(all[0].second, weight));
+    EXPECT_FALSE(at::equal(all[1].second, bias));
+  }
+}
+
+TEST(Optimizer, WeightDecayCanChange) {
+  for (const OptimizerName name : kAll) {
+    const NamedTensors changed = parameters(), other = parameters();
+    const auto a = make_optimizer({.name = name, .weight_decay = 0}, changed);
+    const auto b = make_optimizer({.name = name, .weight_decay = 0.3}, other);
+    a->set_weight_decay(0.3);
+    for (const NamedTensors& all : {changed, other}) make_gradients(all, 0);
+    a->step(0.1);
+    b->step(0.1);
+    expect_equal(changed, other);
+  }
+}
+
 TEST(Optimizer, MisuseIsNamed) {
   EXPECT_THROW(make_optimizer({.momentum = 0, .nesterov = true}, parameters()), Error);
   EXPECT_THROW(make_optimizer({}, {{"index", at::ones({2}, at::kLong)}}), Error);

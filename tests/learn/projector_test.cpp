@@ -37,6 +37,22 @@ TEST(Projector, Shapes) {
   EXPECT_EQ(Projector(16, {.layers = 0}, 1).dim(), 16);
 }
 
+TEST(Projector, ActivationsAreBetweenTheLayers) {
+  const at::Tensor x = at::randn({5, 16});
+  const auto out = [&](Activation activation, int64_t layers) {
+    Projector projector(
+        16, {.layers = layers, .norm = false, .last_norm = false, .activation = activation}, 1);
+    return projector.forward(x);
+  };
+  EXPECT_TRUE(out(Activation::relu, 1).equal(out(Activation::gelu, 1)));
+  EXPECT_FALSE(out(Activation::relu, 2).allclose(out(Activation::gelu, 2)));
+  Projector projector(16, {.norm = false, .last_norm = false, .activation = Activation::gelu}, 1);
+  const auto p = projector.named_parameters();
+  const at::Tensor hidden = at::gelu(at::linear(x, p["linear1.weight"], p["linear1.bias"]));
+  EXPECT_TRUE(
+      projector.forward(x).allclose(at::linear(hidden, p["linear2.weight"], p["linear2.bias"])));
+}
+
 // Normalised outputs of a training batch: mean 0 and variance 1 in every column.
 TEST(Projector, EndsInTheNorm) {
   Projector projector(16, {.out = 8}, 1);

@@ -225,6 +225,20 @@ TEST_F(TrainerTest, ScoringChangesNothing) {
             read_file(scored.checkpoint() / "encoder.safetensors"));
 }
 
+TEST_F(TrainerTest, FrozenParametersKeepTheirValues) {
+  TrainObserver silent;
+  TrainParts p = parts(2);
+  p.train.frozen = {"encoder.wei"};
+  const auto method = p.method;
+  const at::Tensor before = method->named_parameters()["encoder.weight"].detach().clone();
+  Trainer(std::move(p)).run(nullptr, silent, go_on_);
+  EXPECT_TRUE(method->named_parameters()["encoder.weight"].equal(before));
+  EXPECT_FALSE(method->named_parameters()["head"].equal(at::eye(kDim)));
+  p = parts(2);
+  p.train.frozen = {"decoder"};
+  EXPECT_THROW(Trainer(std::move(p)), Error);
+}
+
 TEST(Health, NamesCollapse) {
   const Embeddings same{{at::ones({32, 8}) + 1e-4 * at::randn({32, 8}), at::ones({32, 8})}, {}};
   const Health collapsed = measure_health(same, 1);

@@ -68,7 +68,8 @@ recipe::Config new_config(const TrainArguments& a) {
     Value with_data = path;
     merge_into(with_data, over);
     const recipe::Config peek(with_data);
-    values = recipe::suitable_settings(*recipe::open_training_data(peek));
+    values = recipe::suitable_settings(*recipe::open_training_data(peek),
+                                       recipe::method_named(peek.method_name, "method"));
     merge_into(values, path);
   }
   merge_into(values, over);
@@ -300,9 +301,9 @@ int resume(const Context& context, const TrainArguments& a) {
   return finish(context, run.path(), run_training(context, run, trainer, training));
 }
 
-// The settings of a recipe by group with default and range.
-std::string settings_help() {
-  recipe::Config defaults(Value{.data = ValueTable{}});
+// The settings of a recipe with this method, by group with default and range.
+std::string settings_help(const TrainArguments& a) {
+  recipe::Config defaults(overrides(a));
   std::string text = "Settings (in a recipe, or --set KEY=VALUE):\n", group;
   const Fields fields = defaults.fields();
   for (const Field& field : fields.all()) {
@@ -318,7 +319,7 @@ std::string settings_help() {
 
 int train(const Context& context, const TrainArguments& a) {
   if (a.list_settings) {
-    context.print(settings_help());
+    context.print(settings_help(a));
     return 0;
   }
   if (!a.resume.empty()) return resume(context, a);
@@ -378,7 +379,8 @@ Command train_command() {
                      "an anchor, and train nothing")
             ->group("Running");
         app.add_flag("--settings", a->list_settings,
-                     "list every setting with its values and default, and stop")
+                     "list every setting with its values and default, and stop; with "
+                     "--method those of another method")
             ->group("Settings");
         app.add_option("--on-bad-image", a->on_bad_image,
                        "skip or fail; short for --set data.on_bad_image=... [skip]")

@@ -4,6 +4,7 @@
 
 #include "vistas/contrast/checks.h"
 #include "vistas/contrast/logits.h"
+#include "vistas/contrast/pair_logits.h"
 #include "vistas/contrast/precision.h"
 
 namespace vistas::contrast {
@@ -14,6 +15,15 @@ at::Tensor info_nce(const at::Tensor& q, const at::Tensor& k, const InfoNceOptio
   if (negatives.defined()) check_comparable("info_nce", q, negatives);
   check_positive("info_nce", "temperature", options.temperature);
   const FullPrecision scope;
+  if (has_pair_logits(options.similarity)) {
+    if (group.defined()) check_ids("info_nce", "group", group, q);
+    const at::Tensor x = widen(q);
+    const PairLogits s =
+        tower_logits(x, widen(k), negatives.defined() ? widen(negatives) : negatives,
+                     pair_scale(options.temperature), group, options.symmetric,
+                     pair_options(options.similarity, options.bf16));
+    return diagonal_cross_entropy(s).to(x.scalar_type());
+  }
   const at::Tensor same = same_thing("info_nce", group, q);
   const at::Tensor candidates = negatives.defined() ? at::cat({k, negatives}) : k;
   const at::Tensor s = similarity(q, candidates, options.similarity) / options.temperature;
@@ -28,6 +38,12 @@ at::Tensor info_nce_queue(const at::Tensor& q, const at::Tensor& k, const at::Te
   check_comparable("info_nce_queue", q, queue);
   check_positive("info_nce_queue", "temperature", options.temperature);
   const FullPrecision scope;
+  if (has_pair_logits(options.similarity)) {
+    const at::Tensor x = widen(q);
+    const PairLogits s = queue_logits(x, widen(k), widen(queue), pair_scale(options.temperature),
+                                      pair_options(options.similarity, options.bf16));
+    return diagonal_cross_entropy(s).to(x.scalar_type());
+  }
   const at::Tensor target = row_similarity(q, k.detach(), options.similarity) / options.temperature;
   const at::Tensor s = similarity(q, queue.detach(), options.similarity) / options.temperature;
   return log1p_exp(log_sum_exp(s) - target).mean();

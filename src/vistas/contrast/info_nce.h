@@ -12,11 +12,13 @@ struct InfoNceOptions {
   double temperature = 0.07;
   Similarity similarity = Similarity::cosine;
   bool symmetric = false;
+  bool bf16 = false;
 
   void fields(Fields& f) {
     f.add("temperature", temperature, "divides the similarities; small is sharp", {1e-4, 1e4});
     f.add("similarity", similarity, "how two embeddings are compared", similarity_names());
     f.add("symmetric", symmetric, "keys must find their queries too; the mean of both directions");
+    f.add("bf16", bf16, kBf16Help);
   }
 };
 
@@ -37,10 +39,12 @@ at::Tensor info_nce(const at::Tensor& q, const at::Tensor& k, const InfoNceOptio
 struct QueueInfoNceOptions {
   double temperature = 0.07;
   Similarity similarity = Similarity::cosine;
+  bool bf16 = false;
 
   void fields(Fields& f) {
     f.add("temperature", temperature, "divides the similarities; small is sharp", {1e-4, 1e4});
     f.add("similarity", similarity, "how two embeddings are compared", similarity_names());
+    f.add("bf16", bf16, kBf16Help);
   }
 };
 

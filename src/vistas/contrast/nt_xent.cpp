@@ -9,6 +9,7 @@
 #include "vistas/base/error.h"
 #include "vistas/contrast/checks.h"
 #include "vistas/contrast/logits.h"
+#include "vistas/contrast/pair_logits.h"
 #include "vistas/contrast/precision.h"
 
 namespace vistas::contrast {
@@ -53,21 +54,6 @@ at::Tensor scaled_gradient(AutogradContext* context, const at::Tensor& grad) {
   return context->get_saved_variables()[0] * grad;
 }
 
-// Rows z [2N, D] compared by dot product: one matrix, and with G = d loss / d s the gradient
-// (G + G^T) z / T.
-struct DotLoss : torch::autograd::Function<DotLoss> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& z, double temperature,
-                            const std::optional<at::Tensor>& same) {
-    at::Tensor s = at::mm(z, z.t()).div_(temperature);
-    const at::Tensor loss = partner_cross_entropy_(s, same);
-    context->save_for_backward({at::mm(s + s.t(), z).div_(temperature)});
-    return loss;
-  }
-  static variable_list backward(AutogradContext* context, const variable_list& grads) {
-    return {scaled_gradient(context, grads[0]), {}, {}};
-  }
-};
-
 // Any similarity matrix s [2N, 2N].
 struct MatrixLoss : torch::autograd::Function<MatrixLoss> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& s, double temperature,
@@ -89,17 +75,17 @@ at::Tensor nt_xent(const at::Tensor& z_a, const at::Tensor& z_b, const NtXentOpt
   check_pair("nt_xent", z_a, z_b);
   check_positive("nt_xent", "temperature", options.temperature);
   const FullPrecision scope;
+  if (has_pair_logits(options.similarity)) {
+    if (group.defined()) check_ids("nt_xent", "group", group, z_a);
+    const at::Tensor a = widen(z_a);
+    const PairLogits s = view_logits(a, widen(z_b), pair_scale(options.temperature), group,
+                                     pair_options(options.similarity, options.bf16));
+    return log1p_exp(s.rows - s.target.repeat(2)).mean().to(a.scalar_type());
+  }
   const at::Tensor z = widen(at::cat({z_a, z_b}));
   std::optional<at::Tensor> same;
   if (group.defined()) same = same_thing("nt_xent", group, z_a).repeat({2, 2});
-  switch (options.similarity) {
-    case Similarity::cosine:
-      return DotLoss::apply(unit_rows(z), options.temperature, same);
-    case Similarity::dot:
-      return DotLoss::apply(z, options.temperature, same);
-    default:
-      return MatrixLoss::apply(similarity(z, z, options.similarity), options.temperature, same);
-  }
+  return MatrixLoss::apply(similarity(z, z, options.similarity), options.temperature, same);
 }
 
 }  // namespace vistas::contrast

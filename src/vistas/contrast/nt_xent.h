@@ -11,10 +11,12 @@ namespace vistas::contrast {
 struct NtXentOptions {
   double temperature = 0.1;
   Similarity similarity = Similarity::cosine;
+  bool bf16 = false;
 
   void fields(Fields& f) {
     f.add("temperature", temperature, "divides the similarities; small is sharp", {1e-4, 1e4});
     f.add("similarity", similarity, "how two embeddings are compared", similarity_names());
+    f.add("bf16", bf16, kBf16Help);
   }
 };
 

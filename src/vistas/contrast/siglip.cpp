@@ -4,6 +4,7 @@
 
 #include "vistas/contrast/checks.h"
 #include "vistas/contrast/logits.h"
+#include "vistas/contrast/pair_logits.h"
 #include "vistas/contrast/precision.h"
 
 namespace vistas::contrast {
@@ -14,6 +15,14 @@ at::Tensor siglip(const at::Tensor& q, const at::Tensor& k, const at::Tensor& lo
   check_scalar("siglip", "log_scale", log_scale, q);
   check_scalar("siglip", "bias", bias, q);
   const FullPrecision scope;
+  if (has_pair_logits(options.similarity)) {
+    if (group.defined()) check_ids("siglip", "group", group, q);
+    const at::Tensor x = widen(q);
+    const at::Tensor sum =
+        pair_sigmoids(x, widen(k), log_scale.to(at::kDouble).exp(), bias.to(at::kDouble), group,
+                      pair_options(options.similarity, options.bf16));
+    return (sum / q.size(0)).to(x.scalar_type());
+  }
   const at::Tensor alike = similarity(q, k, options.similarity);
   const at::Tensor scale = log_scale.to(alike.scalar_type()).exp();
   const at::Tensor s = alike * scale + bias.to(alike.scalar_type());

@@ -10,9 +10,11 @@ namespace vistas::contrast {
 
 struct SiglipOptions {
   Similarity similarity = Similarity::cosine;
+  bool bf16 = false;
 
   void fields(Fields& f) {
     f.add("similarity", similarity, "how two embeddings are compared", similarity_names());
+    f.add("bf16", bf16, kBf16Help);
   }
 };
 

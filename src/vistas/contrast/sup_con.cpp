@@ -4,6 +4,7 @@
 
 #include "vistas/contrast/checks.h"
 #include "vistas/contrast/logits.h"
+#include "vistas/contrast/pair_logits.h"
 #include "vistas/contrast/precision.h"
 
 namespace vistas::contrast {
@@ -27,6 +28,19 @@ at::Tensor loss_of_logits(const at::Tensor& s, const at::Tensor& same, SupConVar
   return mean_where(anchors, sum + spread);
 }
 
+at::Tensor plain_loss(const at::Tensor& z, const at::Tensor& labels, const SupConOptions& options) {
+  if (has_pair_logits(options.similarity) && options.variant == SupConVariant::out) {
+    const at::Tensor x = widen(z);
+    const PairLogits s = label_logits(x, labels, 1 / options.temperature,
+                                      pair_options(options.similarity, options.bf16));
+    const at::Tensor positives = others_of_label(labels), loss = s.rows - s.target;
+    return mean_where(positives > 0, at::where(positives == 1, log1p_exp(loss), loss))
+        .to(x.scalar_type());
+  }
+  const at::Tensor s = similarity(z, z, options.similarity) / options.temperature;
+  return loss_of_logits(s, labels.unsqueeze(1) == labels, options.variant);
+}
+
 }  // namespace
 
 at::Tensor sup_con(const at::Tensor& z, const at::Tensor& labels, const SupConOptions& options) {
@@ -34,8 +48,7 @@ at::Tensor sup_con(const at::Tensor& z, const at::Tensor& labels, const SupConOp
   check_ids("sup_con", "labels", labels, z);
   check_positive("sup_con", "temperature", options.temperature);
   const FullPrecision scope;
-  const at::Tensor s = similarity(z, z, options.similarity) / options.temperature;
-  const at::Tensor loss = loss_of_logits(s, labels.unsqueeze(1) == labels, options.variant);
+  const at::Tensor loss = plain_loss(z, labels, options);
   if (options.base_temperature == 0) return loss;
   check_positive("sup_con", "base_temperature", options.base_temperature);
   return loss * (options.temperature / options.base_temperature);

@@ -24,6 +24,7 @@ struct SupConOptions {
   Similarity similarity = Similarity::cosine;
   SupConVariant variant = SupConVariant::out;
   double base_temperature = 0;
+  bool bf16 = false;
 
   void fields(Fields& f) {
     f.add("temperature", temperature, "divides the similarities; small is sharp", {1e-4, 1e4});
@@ -32,6 +33,7 @@ struct SupConOptions {
           sup_con_variants());
     f.add("base_temperature", base_temperature,
           "multiplies the loss by temperature / base_temperature; 0: not", {0, 1e4});
+    f.add("bf16", bf16, kBf16Help);
   }
 };
 

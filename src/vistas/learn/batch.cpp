@@ -24,6 +24,14 @@ Inputs Inputs::slice(int64_t begin, int64_t end) const {
   return out;
 }
 
+Inputs Inputs::select(const at::Tensor& rows) const {
+  Inputs out;
+  for (const auto& [key, tensor] : tensors) {
+    out.tensors.emplace_back(key, tensor.index_select(0, rows));
+  }
+  return out;
+}
+
 Inputs Inputs::to(at::Device device) const {
   Inputs out;
   for (const auto& [key, tensor] : tensors) out.tensors.emplace_back(key, tensor.to(device));
@@ -60,6 +68,17 @@ Batch Batch::to(at::Device device) const {
   if (label.defined()) out.label = label.to(device);
   if (group.defined()) out.group = group.to(device);
   return out;
+}
+
+const at::Tensor& labels_of(const Batch& batch, const std::string& method) {
+  if (!batch.label.defined()) {
+    throw Error(ErrorKind::data,
+                {.what = method + " learns from labels",
+                 .got = "data without labels",
+                 .fix = "Give a labelled source, such as a folder with a sub-folder for each "
+                        "class, or use a method that needs no labels, such as simclr"});
+  }
+  return batch.label;
 }
 
 }  // namespace vistas::learn

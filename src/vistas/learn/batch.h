@@ -17,6 +17,7 @@ struct Inputs {
   const at::Tensor& at(const std::string& name) const;  // throws if there is no such tensor
   int64_t rows() const { return tensors.front().second.size(0); }
   Inputs slice(int64_t begin, int64_t end) const;
+  Inputs select(const at::Tensor& rows) const;  // rows [N] int64
   Inputs to(at::Device device) const;
   // Whether rows of both can stand in one Inputs: same names, types and row shapes.
   bool fits(const Inputs& other) const;
@@ -34,5 +35,8 @@ struct Batch {
 
   Batch to(at::Device device) const;
 };
+
+// The labels of a batch; a data error that names the method if there are none.
+const at::Tensor& labels_of(const Batch& batch, const std::string& method);
 
 }  // namespace vistas::learn

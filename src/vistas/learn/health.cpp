@@ -12,8 +12,10 @@ namespace {
 
 // Below this share of the spread of even embeddings the space counts as collapsed.
 constexpr double kCollapsedShare = 0.1;
+// A loss this near to that of a collapse is at it.
+constexpr double kSameLoss = 0.005;
 
-void judge(Health& h, double rank_limit) {
+void judge(Health& h, double rank_limit, const Collapse& collapse, double loss) {
   if (!std::isfinite(h.gradient_norm)) {
     h.verdict = "divergence: the gradient is not finite";
     h.cure =
@@ -21,16 +23,23 @@ void judge(Health& h, double rank_limit) {
   } else if (h.std < kCollapsedShare * h.std_expected) {
     h.verdict = fmt::format("collapse: embeddings hardly differ (std {:.4f}, even spread {:.4f})",
                             h.std, h.std_expected);
-    h.cure = "Lower schedule.lr, raise method.temperature, or use stronger views";
+    h.cure = collapse.cure;
+  } else if (std::abs(loss - collapse.loss) <= kSameLoss * collapse.loss) {
+    h.verdict = fmt::format("collapse: the loss stays at {:.3f} = {}", loss, collapse.meaning);
+    h.cure = collapse.cure;
   } else if (h.effective_rank < rank_limit) {
     h.verdict = fmt::format("dimensional collapse: effective rank {:.1f}", h.effective_rank);
     h.cure = "Use stronger views (colour, crop), a larger batch, or a higher method.temperature";
+  }
+  if (h.verdict.starts_with("collapse") && h.cure.empty()) {
+    h.cure = "Lower schedule.lr, raise method.temperature, or use stronger views";
   }
 }
 
 }  // namespace
 
-Health measure_health(const Embeddings& embeddings, double gradient_norm) {
+Health measure_health(const Embeddings& embeddings, double gradient_norm, const Collapse& collapse,
+                      double loss) {
   const at::NoGradGuard no_grad;
   Health h;
   h.gradient_norm = gradient_norm;
@@ -41,13 +50,20 @@ Health measure_health(const Embeddings& embeddings, double gradient_norm) {
   h.effective_rank = contrast::covariance_effective_rank(x);
   h.uniformity = contrast::uniformity(x);
   h.negative_similarity = contrast::mean_cosine(x);
-  if (embeddings.live.size() > 1 && embeddings.live[1].sizes() == x.sizes()) {
-    const at::Tensor y = embeddings.live[1].detach().to(at::kFloat).cpu();
+  at::Tensor y;
+  if (embeddings.live.size() > 1) {
+    y = embeddings.live[1];
+  } else if (!embeddings.fixed.empty()) {
+    y = embeddings.fixed[0];
+  }
+  if (y.defined() && y.sizes() == x.sizes()) {
+    y = y.detach().to(at::kFloat).cpu();
     h.alignment = contrast::alignment(x, y);
     h.positive_similarity = contrast::positive_cosine(x, y);
   }
   // A handful of directions for many dimensions; small batches bound the rank themselves.
-  judge(h, std::min(2.0, 0.1 * static_cast<double>(std::min(x.size(0), x.size(1)))));
+  judge(h, std::min(2.0, 0.1 * static_cast<double>(std::min(x.size(0), x.size(1)))), collapse,
+        loss);
   return h;
 }
 

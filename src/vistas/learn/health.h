@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "vistas/learn/method.h"
@@ -24,7 +25,11 @@ struct Health {
   std::string cure;     // one sentence
 };
 
-// Reads the first two live embeddings; alignment and similarities are 0 where there is only one.
-Health measure_health(const Embeddings& embeddings, double gradient_norm);
+// Reads the first live embedding and as its partner the second one or, where there is none, the
+// first fixed one; alignment and similarities are 0 without a partner. `loss` is held against
+// `collapse.loss`; NaN, as early in a run when a loss at that value is no bad sign, skips that.
+Health measure_health(const Embeddings& embeddings, double gradient_norm,
+                      const Collapse& collapse = {},
+                      double loss = std::numeric_limits<double>::quiet_NaN());
 
 }  // namespace vistas::learn

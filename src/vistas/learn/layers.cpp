@@ -39,7 +39,23 @@ BatchNorm::BatchNorm(int64_t channels, bool affine) {
 
 at::Tensor BatchNorm::run(const at::Tensor& x, bool relu, const at::Tensor& residual) {
   if (is_training() && RunningStatisticsShare::current() > 0) num_batches_tracked_.add_(1);
-  return batch_norm_act(x, state_, {.training = is_training(), .relu = relu}, residual);
+  BatchNormOptions options{.training = is_training(), .relu = relu};
+  if (groups_ == 1 || !is_training()) return batch_norm_act(x, state_, options, residual);
+  options.momentum = 1 - std::pow(1 - options.momentum, 1.0 / static_cast<double>(groups_));
+  const std::vector<at::Tensor> parts = x.tensor_split(groups_);
+  const std::vector<at::Tensor> residuals =
+      residual.defined() ? residual.tensor_split(groups_) : std::vector<at::Tensor>(parts.size());
+  std::vector<at::Tensor> out;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    out.push_back(batch_norm_act(parts[i], state_, options, residuals[i]));
+  }
+  return at::cat(out);
+}
+
+void split_batch_norm(torch::nn::Module& module, int64_t groups) {
+  for (const auto& part : module.modules(/*include_self=*/false)) {
+    if (auto* norm = part->as<BatchNorm>()) norm->split(groups);
+  }
 }
 
 Linear::Linear(int64_t in, int64_t out, bool with_bias, at::Generator& generator) {

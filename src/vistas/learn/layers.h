@@ -37,12 +37,20 @@ class BatchNorm : public torch::nn::Module {
     return run(x, true, residual);
   }
 
+  // In training, normalises `groups` parts of the batch apart, as so many devices would; the
+  // running statistics move as far in a step as without.
+  void split(int64_t groups) { groups_ = groups; }
+
  private:
   at::Tensor run(const at::Tensor& x, bool relu, const at::Tensor& residual);
 
+  int64_t groups_ = 1;
   BatchNormState state_;
   at::Tensor num_batches_tracked_;
 };
+
+// Splits every batch norm below `module`.
+void split_batch_norm(torch::nn::Module& module, int64_t groups);
 
 // weight [out, in] and bias [out] ~ U(-1, 1) / sqrt(in).
 class Linear : public torch::nn::Module {

@@ -3,7 +3,10 @@
 
 #include <torch/nn/module.h>
 
+#include <cstdint>
+#include <limits>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "vistas/learn/batch.h"
@@ -12,17 +15,31 @@
 namespace vistas::learn {
 
 // Embeddings of a batch: `live` ones carry gradients, `fixed` ones (teacher, stop-gradient) do not.
+// Between embed() and loss() the trainer widens both to float32.
 struct Embeddings {
   std::vector<at::Tensor> live, fixed;
 };
 
 struct Progress {
-  int64_t step = 0;   // finished optimiser steps
-  int64_t total = 0;  // steps of the whole run
+  int64_t step = 0;       // finished optimiser steps
+  int64_t total = 1;      // steps of the whole run
+  int64_t per_epoch = 1;  // steps of an epoch
+
+  double epochs() const { return static_cast<double>(step) / static_cast<double>(per_epoch); }
+};
+
+// How a collapse of a method shows, besides embeddings that hardly differ.
+struct Collapse {
+  double loss = std::numeric_limits<double>::quiet_NaN();  // where the loss stays, if anywhere
+  std::string meaning{};                                   // "ln(prototypes): ..."
+  std::string cure{};                                      // one sentence; empty: the general one
 };
 
 class Method : public torch::nn::Module {
  public:
+  // Called before every step; schedules inside the method are functions of it.
+  void begin_step(const Progress& progress) { progress_ = progress; }
+
   virtual Embeddings embed(const Batch& batch) = 0;
   // A scalar. The batch has no views where it was embedded in micro-batches.
   virtual at::Tensor loss(const Embeddings& embeddings, const Batch& batch) = 0;
@@ -37,8 +54,17 @@ class Method : public torch::nn::Module {
   virtual std::shared_ptr<Encoder> encoder() const = 0;
   // Negatives each anchor is compared with in a batch of `batch` samples; 0 if there are none.
   virtual int64_t negatives(int64_t batch) const = 0;
+  // Embeddings of earlier batches that the loss compares with.
+  virtual int64_t remembered() const { return 0; }
+  // Whether a parameter's learning rate stays at its peak instead of following the schedule.
+  virtual bool keeps_peak_rate(const std::string& /*parameter*/) const { return false; }
+  virtual Collapse collapse() const { return {}; }
+
+ protected:
+  const Progress& progress() const { return progress_; }  // of the step at hand
 
  private:
+  Progress progress_;
   bool replaying_ = false;
 };
 

@@ -24,17 +24,16 @@ class Sgd : public Optimizer {
                                        : std::vector<std::string>{}) {}
 
  protected:
-  void update(const std::vector<Parameter*>& parameters, double lr) override {
-    descend(parameters, lr, std::vector<double>(parameters.size(), 1));
+  void update(const std::vector<Parameter*>& parameters) override {
+    descend(parameters, std::vector<double>(parameters.size(), 1));
   }
 
-  void descend(const std::vector<Parameter*>& parameters, double lr,
-               const std::vector<double>& scales) {
+  void descend(const std::vector<Parameter*>& parameters, const std::vector<double>& scales) {
     std::vector<SgdStep> steps;
     std::vector<Rows> rows;
     for (size_t i = 0; i < parameters.size(); ++i) {
       Parameter& p = *parameters[i];
-      const SgdStep step{.lr = lr * p.lr_scale,
+      const SgdStep step{.lr = p.lr,
                          .weight_decay = p.weight_decay,
                          .momentum = options_.momentum,
                          .gain = steps_ == 1 ? 1 : 1 - options_.dampening,
@@ -56,7 +55,7 @@ class Lars final : public Sgd {
   using Sgd::Sgd;
 
  protected:
-  void update(const std::vector<Parameter*>& parameters, double lr) override {
+  void update(const std::vector<Parameter*>& parameters) override {
     const bool inside = options_.lars_form == LarsForm::decay_inside;
     std::vector<size_t> adapted;
     std::vector<at::Tensor> values, grads;
@@ -72,19 +71,19 @@ class Lars final : public Sgd {
     const std::vector<Norms> norms = norms_of(values, grads, decays);
     std::vector<double> scales(parameters.size(), 1);
     for (size_t i = 0; i < norms.size(); ++i) {
-      scales[adapted[i]] = factor(*parameters[adapted[i]], lr, norms[i]);
+      scales[adapted[i]] = factor(*parameters[adapted[i]], norms[i]);
     }
-    descend(parameters, lr, scales);
+    descend(parameters, scales);
   }
 
  private:
-  double factor(const Parameter& p, double lr, const Norms& norms) const {
+  double factor(const Parameter& p, const Norms& norms) const {
     if (!(norms.value > 0 && norms.direction > 0)) return 1;
     const double length = options_.lars_form == LarsForm::decay_inside
                               ? norms.direction + p.weight_decay * norms.value + options_.eps
                               : norms.direction;
     const double ratio = options_.trust_coefficient * norms.value / length;
-    return options_.lars_clip ? std::min(ratio / (lr * p.lr_scale), 1.0) : ratio;
+    return options_.lars_clip ? std::min(ratio / p.lr, 1.0) : ratio;
   }
 };
 
@@ -96,15 +95,14 @@ class Adam final : public Optimizer {
       : Optimizer(options, parameters, {"exp_avg", "exp_avg_sq"}) {}
 
  protected:
-  void update(const std::vector<Parameter*>& parameters, double lr) override {
+  void update(const std::vector<Parameter*>& parameters) override {
     std::vector<AdamStep> steps;
     std::vector<Rows> rows;
     const double t = static_cast<double>(steps_);
     for (Parameter* p : parameters) {
-      const double own_lr = lr * p->lr_scale;
       const bool decoupled = options_.name == OptimizerName::adamw;
-      const AdamStep step{.step_size = own_lr / (1 - std::pow(options_.beta1, t)),
-                          .shrink = decoupled ? 1 - own_lr * p->weight_decay : 1,
+      const AdamStep step{.step_size = p->lr / (1 - std::pow(options_.beta1, t)),
+                          .shrink = decoupled ? 1 - p->lr * p->weight_decay : 1,
                           .l2 = decoupled ? 0 : p->weight_decay,
                           .beta1 = options_.beta1,
                           .beta2 = options_.beta2,
@@ -130,6 +128,8 @@ void OptimizerOptions::fields(Fields& f) {
          {"adamw", OptimizerName::adamw},
          {"lars", OptimizerName::lars}});
   f.add("weight_decay", weight_decay, "L2 penalty, decoupled in adamw", {0, 10});
+  f.add("final_weight_decay", final_weight_decay,
+        "weight decay at the end of the run, along a cosine; -1: the same throughout", {-1, 10});
   f.add("exclude_bias_and_norm", exclude_bias_and_norm, "no decay for biases and norms");
   f.add("bias_lr_scale", bias_lr_scale, "learning rate of biases and norms, relative", {0, 1e3});
   f.add("momentum", momentum, "sgd, lars: momentum", {0, 1});
@@ -160,7 +160,8 @@ Optimizer::Optimizer(const OptimizerOptions& options, const NamedTensors& parame
       p.state.push_back(at::zeros_like(value.detach()));
     }
     const bool plain = value.dim() < 2;
-    p.weight_decay = plain && options.exclude_bias_and_norm ? 0 : options.weight_decay;
+    p.decays = !(plain && options.exclude_bias_and_norm);
+    p.weight_decay = p.decays ? options.weight_decay : 0;
     p.lr_scale = plain ? options.bias_lr_scale : 1;
     p.adapt = !plain || options.adapt_bias_and_norm;
     parameters_.push_back(std::move(p));
@@ -176,11 +177,22 @@ void Optimizer::step(double lr) {
     if (p.grad.strides() != p.value.strides()) {
       p.grad = at::empty_like(p.value.detach()).copy_(p.grad);
     }
+    p.lr = p.kept_lr.value_or(lr) * p.lr_scale;
     active.push_back(&p);
   }
   ++steps_;
-  update(active, lr);
+  update(active);
   for (Parameter* p : active) p->grad.reset();
+}
+
+void Optimizer::set_weight_decay(double weight_decay) {
+  for (Parameter& p : parameters_) p.weight_decay = p.decays ? weight_decay : 0;
+}
+
+void Optimizer::keep_rate(const std::string& parameter, double lr) {
+  for (Parameter& p : parameters_) {
+    if (p.name == parameter) p.kept_lr = lr;
+  }
 }
 
 void Optimizer::zero_grad() {

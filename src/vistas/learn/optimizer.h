@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,7 @@ enum class LarsForm { decay_first, decay_inside };
 struct OptimizerOptions {
   OptimizerName name = OptimizerName::sgd;
   double weight_decay = 1e-4;
+  double final_weight_decay = -1;
   bool exclude_bias_and_norm = true;
   double bias_lr_scale = 1;
   double momentum = 0.9;
@@ -54,6 +56,12 @@ class Optimizer {
   // sqrt(sum of squares) over all gradients.
   double gradient_norm() const;
 
+  // Changes the weight decay of all parameters that are not excluded from it.
+  void set_weight_decay(double weight_decay);
+
+  // From now on the parameter keeps this learning rate, whatever step() is given.
+  void keep_rate(const std::string& parameter, double lr);
+
   // Steps taken so far.
   int64_t steps() const { return steps_; }
 
@@ -72,6 +80,9 @@ class Optimizer {
     double weight_decay = 0;
     double lr_scale = 1;
     bool adapt = false;
+    bool decays = true;
+    std::optional<double> kept_lr{};
+    double lr = 0;      // of the step at hand
     at::Tensor grad{};  // of the step at hand, in the memory layout of `value`
   };
 
@@ -79,7 +90,7 @@ class Optimizer {
             std::vector<std::string> state_names);
 
   // Updates all parameters that have a gradient; steps_ counts this step already.
-  virtual void update(const std::vector<Parameter*>& parameters, double lr) = 0;
+  virtual void update(const std::vector<Parameter*>& parameters) = 0;
 
   OptimizerOptions options_;
   int64_t steps_ = 0;

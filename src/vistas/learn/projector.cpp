@@ -4,7 +4,8 @@
 
 namespace vistas::learn {
 
-Projector::Projector(int64_t in, const ProjectorOptions& options, uint64_t seed) : dim_(in) {
+Projector::Projector(int64_t in, const ProjectorOptions& options, uint64_t seed)
+    : dim_(in), activation_(options.activation) {
   at::Generator generator = initial_values(seed);
   const int64_t hidden = options.hidden == 0 ? in : options.hidden;
   for (int64_t i = 0; i < options.layers; ++i) {
@@ -29,11 +30,13 @@ at::Tensor Projector::forward(const at::Tensor& features) {
   for (size_t i = 0; i < linears_.size(); ++i) {
     const bool last = i + 1 == linears_.size();
     x = linears_[i]->forward(x);
+    const bool relu = !last && activation_ == Activation::relu;
     if (norms_[i]) {
-      x = last ? norms_[i]->forward(x) : norms_[i]->forward_relu(x);
-    } else if (!last) {
+      x = relu ? norms_[i]->forward_relu(x) : norms_[i]->forward(x);
+    } else if (relu) {
       x = x.relu();
     }
+    if (!last && activation_ == Activation::gelu) x = at::gelu(x);
   }
   return x;
 }

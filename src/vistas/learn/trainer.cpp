@@ -93,6 +93,8 @@ void TrainOptions::fields(Fields& f) {
   f.add("checkpoint_every", checkpoint_every, "epochs between checkpoints", {1, 1e9});
   f.add("keep_every", keep_every, "epochs whose checkpoint is kept for good; 0 keeps last and best",
         {0, 1e9});
+  f.add("frozen", frozen,
+        "parameters that keep their initial values, by the beginning of their name");
 }
 
 Trainer::Trainer(TrainParts parts)
@@ -113,15 +115,40 @@ Trainer::Trainer(TrainParts parts)
   Method& method = *parts_.method;
   method.to(device_);
   const at::NoGradGuard no_grad;
-  NamedTensors parameters;
-  for (const auto& item : method.named_parameters()) {
-    at::Tensor p = item.value();
+  for (at::Tensor& p : method.parameters()) {
     if (p.dim() == 4) p.set_data(p.contiguous(at::MemoryFormat::ChannelsLast));
-    parameters.emplace_back(item.key(), p);
   }
+  const NamedTensors parameters = trained_parameters();
   optimizer_ = make_optimizer(parts_.optimizer, parameters);
+  for (const auto& [name, p] : parameters) {
+    if (method.keeps_peak_rate(name)) optimizer_->keep_rate(name, peak_learning_rate());
+  }
   learning_rate_ = std::make_unique<LearningRate>(parts_.schedule, peak_learning_rate(), total_,
                                                   static_cast<double>(per_epoch_));
+}
+
+// Those that take gradients, after the frozen ones have been made to take none.
+NamedTensors Trainer::trained_parameters() const {
+  const auto all = parts_.method->named_parameters();
+  for (const std::string& prefix : parts_.train.frozen) {
+    int64_t matches = 0;
+    for (const auto& item : all) {
+      if (!item.key().starts_with(prefix)) continue;
+      at::Tensor(item.value()).set_requires_grad(false);
+      ++matches;
+    }
+    if (matches == 0) {
+      std::vector<std::string> names = all.keys();
+      throw Error(ErrorKind::usage, {.what = "train.frozen: no parameter begins with this",
+                                     .got = prefix,
+                                     .fix = did_you_mean(prefix, names)});
+    }
+  }
+  NamedTensors trained;
+  for (const auto& item : all) {
+    if (item.value().requires_grad()) trained.emplace_back(item.key(), item.value());
+  }
+  return trained;
 }
 
 double Trainer::peak_learning_rate() const {
@@ -156,6 +183,7 @@ Embeddings Trainer::embed(const Batch& batch) {
 // One optimiser step; returns the loss and, if asked for, the embeddings.
 double Trainer::train_step(Loader& loader, Embeddings* embeddings) {
   Method& method = *parts_.method;
+  method.begin_step(progress());
   optimizer_->zero_grad();
   const MicroBatches micro_batches{.count = loader.parts(),
                                    .next = [&] { return loader.next().to(device_); },
@@ -181,9 +209,14 @@ double Trainer::train_step(Loader& loader, Embeddings* embeddings) {
   loss.backward();
   if (cached) replay_micro_batches(method, micro_batches, z);
   if (embeddings != nullptr) *embeddings = z;
+  const OptimizerOptions& o = parts_.optimizer;
+  if (o.final_weight_decay >= 0) {
+    optimizer_->set_weight_decay(
+        cosine_between(step_, o.weight_decay, o.final_weight_decay, total_));
+  }
   optimizer_->step(learning_rate_->at(step_));
   ++step_;
-  method.after_step({.step = step_, .total = total_});
+  method.after_step(progress());
   return value;
 }
 
@@ -240,7 +273,9 @@ StepReport Trainer::report(const Interval& interval, const Embeddings& embedding
   r.samples_per_second =
       static_cast<double>(interval.steps * parts_.train.batch) / interval.seconds;
   r.waiting = interval.waited / interval.seconds;
-  r.health = measure_health(embeddings, optimizer_->gradient_norm());
+  const bool settled = step_ > total_ / 10;
+  r.health = measure_health(embeddings, optimizer_->gradient_norm(), parts_.method->collapse(),
+                            settled ? r.loss : std::numeric_limits<double>::quiet_NaN());
   return r;
 }
 
@@ -266,6 +301,13 @@ TrainResult Trainer::run(const RunFolder* run, TrainObserver& observer,
                          const std::atomic<bool>& stop) {
   const TrainOptions& o = parts_.train;
   parts_.method->train();
+  if (const int64_t kept = parts_.method->remembered(); kept > parts_.data->size() / 4) {
+    observer.on_message(
+        fmt::format("the method remembers {} embeddings, more than a quarter of the {} samples: "
+                    "samples meet their own old embeddings. Set method.queue (or method.memory) "
+                    "to {} or less",
+                    kept, parts_.data->size(), parts_.data->size() / 4));
+  }
   Loader loader(parts_.data, loader_options());
   TrainResult result;
   const int64_t first = step_;
@@ -330,7 +372,9 @@ std::vector<double> Trainer::time_steps(int64_t count) {
 
 int64_t Trainer::parameters() const {
   int64_t count = 0;
-  for (const at::Tensor& p : parts_.method->parameters()) count += p.numel();
+  for (const at::Tensor& p : parts_.method->parameters()) {
+    if (p.requires_grad()) count += p.numel();
+  }
   return count;
 }
 

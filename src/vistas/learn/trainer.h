@@ -32,6 +32,7 @@ struct TrainOptions {
   int64_t score_every = 0;
   int64_t checkpoint_every = 1;
   int64_t keep_every = 0;
+  std::vector<std::string> frozen{};
 
   void fields(Fields& f);
 };
@@ -114,6 +115,8 @@ class Trainer {
 
   Embeddings embed(const Batch& batch);
   double train_step(Loader& loader, Embeddings* embeddings);
+  NamedTensors trained_parameters() const;
+  Progress progress() const { return {step_, total_, per_epoch_}; }
   StepReport report(const Interval& interval, const Embeddings& embeddings) const;
   bool score(const RunFolder* run, TrainObserver& observer);
   void save(const RunFolder& run, bool best);

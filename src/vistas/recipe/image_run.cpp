@@ -75,7 +75,7 @@ std::shared_ptr<const vision::ImageSource> open_training_data(const Config& conf
   return vision::open_source(config.data.path, config.data.source);
 }
 
-Value suitable_settings(const vision::ImageSource& source) {
+Value suitable_settings(const vision::ImageSource& source, const MethodEntry& method) {
   const int64_t n = source.size();
   std::vector<int> sides;
   std::string problem;
@@ -100,9 +100,9 @@ Value suitable_settings(const vision::ImageSource& source) {
       128);
   // As many pictures in all as take minutes to hours on a small machine.
   const int64_t epochs = std::clamp<int64_t>(300'000 / n, 5, 200);
-  return parse_toml(
-      fmt::format(R"([views]
-recipe = "simclr"
+  Value settings =
+      parse_toml(fmt::format(R"([views]
+recipe = "{}"
 size = {}
 strength = {}
 [encoder]
@@ -110,8 +110,7 @@ name = "resnet18"
 stem = "{}"
 width = {}
 [method]
-name = "simclr"
-temperature = 0.2
+name = "{}"
 [optimizer]
 name = "sgd"
 momentum = 0.9
@@ -124,9 +123,20 @@ batch = {}
 epochs = {}
 score_every = {}
 )",
-                  size, size <= 32 ? 0.5 : 1.0, size <= 64 ? "cifar" : "imagenet",
-                  size <= 64 ? 16 : 32, batch, epochs, std::max<int64_t>(1, epochs / 10)),
-      "the settings for this data");
+                             method.views, size, size <= 32 ? 0.5 : 1.0,
+                             size <= 64 ? "cifar" : "imagenet", size <= 64 ? 16 : 32, method.name,
+                             batch, epochs, std::max<int64_t>(1, epochs / 10)),
+                 "the settings for this data");
+  merge_into(settings, parse_toml(method.settings, "the settings for " + method.name));
+  // A queue holds no more than a quarter of the data: else samples meet their own old embeddings.
+  const auto choice = method.choose();
+  const Fields fields = fields_of(*choice);
+  for (const Field& field : fields.all()) {
+    if (field.name != "queue") continue;
+    const auto queue = std::min(std::get<int64_t>(field.get().data), std::max<int64_t>(1, n / 4));
+    merge_into(settings, parse_assignment(fmt::format("method.queue={}", queue)));
+  }
+  return settings;
 }
 
 void settle(Config& config, const vision::ImageSource& source) {
@@ -147,16 +157,19 @@ ImageTraining image_training(const Config& config,
   ImageTraining training;
   learn::TrainParts& parts = training.parts;
   const auto seed = static_cast<uint64_t>(config.train.seed);
-  const auto encoder = vision::make_encoder(config.encoder, seed);
   training.batches = std::make_shared<vision::ImageBatches>(source, config.views(),
                                                             config.data.source.on_bad_image, seed);
-  parts.method = config.method->build(encoder, mix(seed, 1));
+  parts.method = config.method->build(
+      [&](uint64_t s) { return vision::make_encoder(config.encoder, s); }, seed);
   parts.data = training.batches;
   parts.train = config.train;
   parts.optimizer = config.optimizer;
   parts.schedule = config.schedule;
   parts.encoder_json = vision::bundle_json(config.encoder, preprocess_of(config));
-  if (config.train.score_every > 0) parts.score = online_score(config, encoder, source);
+  if (config.train.score_every > 0) {
+    const auto encoder = std::dynamic_pointer_cast<vision::ImageEncoder>(parts.method->encoder());
+    parts.score = online_score(config, encoder, source);
+  }
   return training;
 }
 

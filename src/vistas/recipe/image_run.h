@@ -13,8 +13,8 @@ namespace vistas::recipe {
 std::shared_ptr<const vision::ImageSource> open_training_data(const Config& config);
 
 // Settings for data without a recipe: size of the views, encoder, batch and epochs by the size and
-// number of the pictures. A tree for Config, with few leaves.
-Value suitable_settings(const vision::ImageSource& source);
+// number of the pictures, and what suits the method. A tree for Config, with few leaves.
+Value suitable_settings(const vision::ImageSource& source, const MethodEntry& method);
 
 // Settings that were left to the data: channels and size of the encoder's pictures.
 void settle(Config& config, const vision::ImageSource& source);

@@ -4,18 +4,39 @@
 #include <fmt/ranges.h>
 
 #include "vistas/base/error.h"
+#include "vistas/base/random.h"
+#include "vistas/methods/barlow_twins.h"
+#include "vistas/methods/byol.h"
+#include "vistas/methods/clip.h"
+#include "vistas/methods/dcl.h"
+#include "vistas/methods/dino.h"
+#include "vistas/methods/moco.h"
+#include "vistas/methods/moco_v3.h"
+#include "vistas/methods/nnclr.h"
+#include "vistas/methods/siamese.h"
+#include "vistas/methods/sim_siam.h"
 #include "vistas/methods/simclr.h"
+#include "vistas/methods/sup_con.h"
+#include "vistas/methods/swav.h"
+#include "vistas/methods/vicreg.h"
 
 namespace vistas::recipe {
 namespace {
+
+using EncoderPtr = std::shared_ptr<learn::Encoder>;
 
 template <class Method, class Options>
 class Choice : public MethodChoice {
  public:
   void fields(Fields& f) override { options_.fields(f); }
-  std::shared_ptr<learn::Method> build(std::shared_ptr<learn::Encoder> encoder,
+  std::shared_ptr<learn::Method> build(const MakeEncoder& make_encoder,
                                        uint64_t seed) const override {
-    return std::make_shared<Method>(std::move(encoder), options_, seed);
+    const EncoderPtr encoder = make_encoder(seed);
+    if constexpr (std::is_constructible_v<Method, EncoderPtr, EncoderPtr, Options, uint64_t>) {
+      return std::make_shared<Method>(encoder, make_encoder(mix(seed, 2)), options_, mix(seed, 1));
+    } else {
+      return std::make_shared<Method>(encoder, options_, mix(seed, 1));
+    }
   }
   static std::unique_ptr<MethodChoice> make() { return std::make_unique<Choice>(); }
 
@@ -26,9 +47,48 @@ class Choice : public MethodChoice {
 }  // namespace
 
 const std::vector<MethodEntry>& methods() {
+  namespace m = vistas::methods;
   static const std::vector<MethodEntry> table = {
       {"simclr", "two views attract, all other views of the batch repel (NT-Xent)", "simclr",
-       Choice<methods::SimClr, methods::SimClrOptions>::make},
+       "method.temperature = 0.2", Choice<m::SimClr, m::SimClrOptions>::make},
+      {"dcl", "SimCLR without the positive in the denominator: for small batches", "simclr",
+       "method.temperature = 0.1", Choice<m::Dcl, m::DclOptions>::make},
+      {"mocov1", "keys from a slow copy of the encoder, negatives from a queue", "mocov1",
+       "method = {queue = 4096, teacher = {momentum = 0.99, final_momentum = 0.99}}",
+       Choice<m::MoCo, m::MoCoV1Options>::make},
+      {"mocov2", "MoCo with a projector of two layers and stronger views", "mocov2",
+       "method = {queue = 4096, symmetric = true, "
+       "teacher = {momentum = 0.99, final_momentum = 0.99}}",
+       Choice<m::MoCo, m::MoCoOptions>::make},
+      {"mocov3", "predictor, slow copy of the encoder, negatives from the batch", "mocov3",
+       "method = {projector.hidden = 512, predictor.hidden = 512}",
+       Choice<m::MoCoV3, m::MoCoV3Options>::make},
+      {"byol", "predict a slow copy of the encoder; no negatives", "byol",
+       "method = {projector.hidden = 512, predictor.hidden = 512, teacher.momentum = 0.99}",
+       Choice<m::Byol, m::ByolOptions>::make},
+      {"simsiam", "predict the other view, taken as given; no negatives", "simsiam",
+       "method = {projector = {layers = 2, hidden = 512, out = 512}, predictor.hidden = 128}",
+       Choice<m::SimSiam, m::SimSiamOptions>::make},
+      {"barlow", "cross-correlation of two views towards the identity; no negatives", "barlow",
+       "method.projector = {hidden = 512, out = 512}",
+       Choice<m::BarlowTwins, m::BarlowTwinsOptions>::make},
+      {"vicreg", "invariance, variance and covariance terms; no negatives", "vicreg",
+       "method.projector = {hidden = 512, out = 512}", Choice<m::VicReg, m::VicRegOptions>::make},
+      {"nnclr", "the positive is the nearest earlier embedding of the other view", "simclr",
+       "method = {queue = 4096, projector = {layers = 2, hidden = 512}, predictor.hidden = 512}",
+       Choice<m::Nnclr, m::NnclrOptions>::make},
+      {"swav", "every view predicts the clusters of the large ones; no negatives", "swav",
+       "method = {prototypes = 512, freeze_steps = 50, projector.hidden = 512}",
+       Choice<m::Swav, m::SwavOptions>::make},
+      {"dino", "every view predicts a slow copy's outputs for the large ones; no negatives", "dino",
+       "method = {prototypes = 1024, projector.hidden = 512, teacher.momentum = 0.99}",
+       Choice<m::Dino, m::DinoOptions>::make},
+      {"supcon", "all views of a class attract: learns from labels", "simclr", "",
+       Choice<m::SupCon, m::SupConOptions>::make},
+      {"siamese", "triplet or contrastive loss on distances, by labels or by views", "simclr", "",
+       Choice<m::Siamese, m::SiameseOptions>::make},
+      {"clip", "two encoders, one a view, compared across with a learned temperature", "simclr", "",
+       Choice<m::Clip, m::ClipOptions>::make},
   };
   return table;
 }

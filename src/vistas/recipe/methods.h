@@ -1,6 +1,7 @@
 // The table of methods: names, options and construction.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,19 +11,24 @@
 
 namespace vistas::recipe {
 
+// A new encoder of the run's architecture with initial values drawn from a seed. Methods with a
+// teacher or two towers want two.
+using MakeEncoder = std::function<std::shared_ptr<learn::Encoder>(uint64_t seed)>;
+
 // A method that has been named but not built: its options, then the thing itself.
 class MethodChoice {
  public:
   virtual ~MethodChoice() = default;
   virtual void fields(Fields& f) = 0;
-  virtual std::shared_ptr<learn::Method> build(std::shared_ptr<learn::Encoder> encoder,
+  virtual std::shared_ptr<learn::Method> build(const MakeEncoder& make_encoder,
                                                uint64_t seed) const = 0;
 };
 
 struct MethodEntry {
   std::string name;
-  std::string help;   // one sentence
-  std::string views;  // the view recipe it is published with
+  std::string help;      // one sentence
+  std::string views;     // the view recipe it is published with
+  std::string settings;  // TOML: what suits runs of minutes to hours on small pictures
   std::unique_ptr<MethodChoice> (*choose)();
 };
 
