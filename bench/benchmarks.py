@@ -195,6 +195,23 @@ def peer_quality(s, seed):
     return {**lines[-1], "seconds": trained["train_s"]} if lines else {}
 
 
+def cache(s):
+    """Gradient caching against the plain step: time at one batch, memory at a larger one."""
+    def measured(precision, batch, micro, key):
+        # A process each, because the peak is that of the process.
+        entries = s.google("gradient_cache_bench", repetitions=1,
+                           filter=f"step/{precision}/batch:{batch}/micro:{micro}/")
+        return next((e[0][key] for e in entries.values()), None)
+
+    for precision in ("bf16", "fp32"):
+        plain, cached = (measured(precision, 512, micro, "real_time") for micro in (0, 128))
+        s.row(f"step of 512 in 4 parts / plain step of 512, {precision}",
+              plain and cached and cached / plain, "times", lower_is_better=True, need=1.4)
+        small, large = (measured(precision, batch, 128, "peak_megabytes") for batch in (512, 8192))
+        s.row(f"peak memory at 8192 / at 512, 128 at once, {precision}",
+              small and large and large / small, "times", lower_is_better=True, need=1.1)
+
+
 def demo(s):
     """The demo with three seeds."""
     results = [s.vistas("demo", "--seed", seed, "--out", s.fresh_run(f"demo-{seed}"))
@@ -258,4 +275,4 @@ def measure(s):
 
 
 QUICK = [views, step, optim, loss, loader, start, sources, measure]
-LONG = [quality, demo]  # train six times for some minutes each
+LONG = [cache, quality, demo]  # some minutes each

@@ -161,6 +161,13 @@ class Outputs(support.ProgramTest):
         state = os.path.getsize(self.folder / "run/checkpoints/last/state.safetensors")
         self.assertGreater(result["disk_bytes"], state)
 
+    def test_dry_run_with_micro_batches_counts_negatives_of_the_whole_batch(self):
+        command = ["train", "photos", "--dry-run", *FEW, "--batch", "12", "--micro-batch", "4"]
+        result = self.succeeds(*command, "--json", "-").json()
+        self.assertEqual((result["batch"], result["micro_batch"]), (12, 4))
+        self.assertEqual(result["negatives_per_anchor"], 2 * 12 - 2)
+        self.assertIn("12 pictures, 4 in memory at once", self.succeeds(*command).out)
+
     def test_max_time_fixes_the_steps_once(self):
         self.trains("photos", "timed", "train.epochs=100000", arguments=["--max-time", "2s"])
         config = (self.folder / "timed/config.toml").read_text()

@@ -23,7 +23,7 @@ namespace {
 
 struct TrainArguments {
   std::string input, data, out, resume;
-  std::string method, on_bad_image, device, precision;  // short for --set
+  std::string method, on_bad_image, batch, micro_batch, device, precision;  // short for --set
   std::vector<std::string> sets;
   std::string max_time;
   bool dry_run = false, list_settings = false;
@@ -42,6 +42,11 @@ Value overrides(const TrainArguments& a) {
   text("data.path", a.data);
   text("method.name", a.method);
   text("data.on_bad_image", a.on_bad_image);
+  const auto number = [&](const std::string& key, const std::string& value) {
+    if (!value.empty()) merge_into(values, parse_assignment(key + "=" + value));
+  };
+  number("train.batch", a.batch);
+  number("train.micro_batch", a.micro_batch);
   text("train.device", a.device);
   text("train.precision", a.precision);
   return values;
@@ -104,6 +109,12 @@ double median(std::vector<double> values) {
 
 constexpr int64_t kTimedSteps = 3;
 
+// "8192 pictures, 128 in memory at once"
+std::string batch_text(const learn::TrainOptions& train) {
+  return fmt::format("{} pictures", train.batch) +
+         (train.micro_batch > 0 ? fmt::format(", {} in memory at once", train.micro_batch) : "");
+}
+
 int dry_run(const Context& context, recipe::Config& config) {
   const auto source = recipe::open_training_data(config);
   recipe::settle(config, *source);
@@ -116,6 +127,8 @@ int dry_run(const Context& context, recipe::Config& config) {
       2 + (config.train.keep_every > 0 ? total / per_epoch / config.train.keep_every : 0);
   const nlohmann::json result = {{"samples", source->size()},
                                  {"parameters", trainer.parameters()},
+                                 {"batch", config.train.batch},
+                                 {"micro_batch", config.train.micro_batch},
                                  {"peak_memory_bytes", recipe::peak_memory_bytes()},
                                  {"seconds_per_step", step},
                                  {"seconds_per_epoch", step * static_cast<double>(per_epoch)},
@@ -127,6 +140,7 @@ int dry_run(const Context& context, recipe::Config& config) {
   look::Table table({"dry run", ""});
   table.add({"pictures", fmt::format("{}", source->size())});
   table.add({"parameters", fmt::format("{}", trainer.parameters())});
+  table.add({"batch", batch_text(config.train)});
   table.add({"peak memory", look::format_bytes(static_cast<double>(recipe::peak_memory_bytes()))});
   table.add({"time", fmt::format("{} an epoch, {} in all ({} steps of {:.0f} ms)",
                                  look::format_duration(epoch_seconds),
@@ -175,8 +189,8 @@ void print_settings(const Context& context, const recipe::Config& config,
                                     trainer.parameters())});
   table.add({"method", fmt::format("{}, {} negatives an anchor", config.method_name,
                                    trainer.negatives_per_anchor())});
-  table.add({"steps", fmt::format("{} of {} pictures ({:.1f} epochs)", trainer.total_steps(),
-                                  config.train.batch,
+  table.add({"steps", fmt::format("{} of {} ({:.1f} epochs)", trainer.total_steps(),
+                                  batch_text(config.train),
                                   static_cast<double>(trainer.total_steps()) /
                                       static_cast<double>(trainer.steps_per_epoch()))});
   table.add(
@@ -371,6 +385,14 @@ Command train_command() {
         app.add_option("--on-bad-image", a->on_bad_image,
                        "skip or fail; short for --set data.on_bad_image=... [skip]")
             ->group("Data");
+        app.add_option("--batch", a->batch, "short for --set train.batch=... [256]")
+            ->type_name("SAMPLES")
+            ->group("Running");
+        app.add_option("--micro-batch", a->micro_batch,
+                       "samples in memory at once, for batches larger than memory; short for "
+                       "--set train.micro_batch=... [0: the batch]")
+            ->type_name("SAMPLES")
+            ->group("Running");
         app.add_option("--device", a->device,
                        "auto, cpu or cuda; short for --set train.device=... [auto]")
             ->group("Running");
