@@ -33,15 +33,6 @@ std::optional<at::Tensor> given(const at::Tensor& x) {
   return x.defined() ? std::optional(x) : std::nullopt;
 }
 
-PairOptions options_of(AutogradContext* context) {
-  return {context->saved_data["cosine"].toBool(), context->saved_data["bf16"].toBool()};
-}
-
-void save_options(AutogradContext* context, const PairOptions& options) {
-  context->saved_data["cosine"] = options.cosine;
-  context->saved_data["bf16"] = options.bf16;
-}
-
 at::Tensor doubles(const at::Tensor& like, int64_t n) {
   return at::empty({n}, like.options().dtype(at::kDouble));
 }
@@ -75,14 +66,29 @@ at::Tensor as_scalar(const at::Tensor& value, const at::Tensor& like) {
   return value.to(like.options()).view(like.sizes());
 }
 
-PairTiles::Pulls pulls_of(PairSet pairs, const Share& rows, const Share& columns, bool want_y) {
-  const auto tiles = pair_tiles(std::move(pairs));
-  return tiles->softmax_pulls(rows, columns, want_y);
+// Forward hands its tiles to backward, which need not pack the rows again.
+struct KeptTiles : torch::CustomClassHolder {
+  explicit KeptTiles(std::unique_ptr<PairTiles> kept) : tiles(std::move(kept)) {}
+  std::unique_ptr<PairTiles> tiles;
+};
+
+void keep(AutogradContext* context, std::unique_ptr<PairTiles> tiles) {
+  context->saved_data["tiles"] =
+      c10::IValue::make_capsule(c10::make_intrusive<KeptTiles>(std::move(tiles)));
+}
+
+PairTiles& kept(AutogradContext* context) {
+  const auto capsule = context->saved_data["tiles"].toCapsule();
+  return *c10::static_intrusive_pointer_cast<KeptTiles>(capsule)->tiles;
 }
 
 // Negatives of [a; b] among themselves.
-PairSet view_pairs(const PairRows& rows, double scale, const at::Tensor& group, bool bf16) {
-  PairSet pairs{.x = rows.rounded(), .scale = scale, .without = {0, rows.size() / 2}, .bf16 = bf16};
+PairSet view_pairs(const at::Tensor& a, const at::Tensor& b, double scale, const at::Tensor& group,
+                   const PairOptions& options) {
+  PairSet pairs{.x = PairRows(at::cat({a, b}), options.cosine).rounded(),
+                .scale = scale,
+                .without = {0, a.size(0)},
+                .bf16 = options.bf16};
   if (group.defined()) pairs.x_group = at::cat({group, group});
   return pairs;
 }
@@ -92,13 +98,12 @@ struct ViewLogits : Function<ViewLogits> {
                                const at::Tensor& scale, const std::optional<at::Tensor>& group,
                                PairOptions options) {
     const double factor = scale.item<double>();
-    const at::Tensor ids = group.value_or(at::Tensor());
-    const PairRows rows(at::cat({a, b}), options.cosine);
-    const at::Tensor sums =
-        pair_tiles(view_pairs(rows, factor, ids, options.bf16))->log_sums(false).rows;
+    auto tiles = pair_tiles(view_pairs(a, b, factor, group.value_or(at::Tensor()), options));
+    const at::Tensor sums = tiles->log_sums(false).rows;
     const PairRows first(a, options.cosine), second(b, options.cosine);
-    context->save_for_backward({a, b, scale, ids, sums});
-    save_options(context, options);
+    context->save_for_backward({a, b, scale, sums});
+    context->saved_data["cosine"] = options.cosine;
+    keep(context, std::move(tiles));
     return {row_products(first, second, a.size(0)).mul_(factor), sums};
   }
 
@@ -106,25 +111,23 @@ struct ViewLogits : Function<ViewLogits> {
     check_first_order();
     const FullPrecision scope;
     const auto saved = context->get_saved_variables();
-    const at::Tensor &a = saved[0], &b = saved[1], &scale = saved[2];
-    const PairOptions options = options_of(context);
+    const at::Tensor& scale = saved[2];
+    const bool cosine = context->saved_data["cosine"].toBool();
     const double factor = scale.item<double>();
-    const int64_t n = a.size(0);
+    const PairRows first(saved[0], cosine), second(saved[1], cosine);
+    const int64_t n = first.size();
 
-    const PairRows rows(at::cat({a, b}), options.cosine);
-    at::Tensor g =
-        pulls_of(view_pairs(rows, factor, saved[3], options.bf16), {saved[4], grads[1]}, {}, false)
-            .x;
-    const PairRows first(a, options.cosine), second(b, options.cosine);
+    const at::Tensor g = kept(context).softmax_pulls({saved[3], grads[1]}, {}, false).x;
+    const at::Tensor of_first = g.slice(0, 0, n), of_second = g.slice(0, n, 2 * n);
     at::Tensor of_scale;
     if (context->needs_input_grad(2)) {
       // Every pair is in g twice, once for each of its rows.
-      of_scale = as_scalar(dot(rows, g) / 2 + row_products(first, second, n).dot(grads[0]), scale);
+      const at::Tensor negatives = (dot(first, of_first) + dot(second, of_second)) / 2;
+      of_scale = as_scalar(negatives + row_products(first, second, n).dot(grads[0]), scale);
     }
-    add_rows(g.slice(0, 0, n), grads[0], second);
-    add_rows(g.slice(0, n, 2 * n), grads[0], first);
-    const at::Tensor gradient = rows.gradient(g, factor);
-    return {gradient.slice(0, 0, n), gradient.slice(0, n, 2 * n), of_scale, {}, {}};
+    add_rows(of_first, grads[0], second);
+    add_rows(of_second, grads[0], first);
+    return {first.gradient(of_first, factor), second.gradient(of_second, factor), of_scale, {}, {}};
   }
 };
 
@@ -155,21 +158,22 @@ struct TowerLogits : Function<TowerLogits> {
                                const std::optional<at::Tensor>& partners, TowerWork work,
                                PairOptions options) {
     const double factor = scale.item<double>();
-    const at::Tensor ids = group.value_or(at::Tensor());
     const bool own = !partners.has_value();
     const PairRows queries(q, options.cosine), all(keys, options.cosine);
     const PairRows partner = own ? all : PairRows(*partners, options.cosine);
     PairTiles::LogSums sums;
     at::Tensor mean;
-    const auto tiles = pair_tiles(tower_pairs(queries, all, factor, ids, own, options.bf16));
+    auto tiles = pair_tiles(
+        tower_pairs(queries, all, factor, group.value_or(at::Tensor()), own, options.bf16));
     if (work.mean) {
       std::tie(sums.rows, mean) = tiles->attend();
     } else {
       sums = tiles->log_sums(work.columns);
+      keep(context, std::move(tiles));
     }
     context->save_for_backward(
-        {q, keys, scale, ids, partners.value_or(at::Tensor()), sums.rows, sums.columns, mean});
-    save_options(context, options);
+        {q, keys, scale, partners.value_or(at::Tensor()), sums.rows, sums.columns, mean});
+    context->saved_data["cosine"] = options.cosine;
     variable_list result{row_products(queries, partner, q.size(0)).mul_(factor), sums.rows};
     if (work.columns) result.push_back(sums.columns.slice(0, 0, q.size(0)));
     return result;
@@ -179,13 +183,12 @@ struct TowerLogits : Function<TowerLogits> {
     check_first_order();
     const FullPrecision scope;
     const auto saved = context->get_saved_variables();
-    const at::Tensor &q = saved[0], &keys = saved[1], &scale = saved[2], &mean = saved[7];
-    const PairOptions options = options_of(context);
+    const at::Tensor &q = saved[0], &keys = saved[1], &scale = saved[2], &mean = saved[6];
+    const bool cosine = context->saved_data["cosine"].toBool();
     const double factor = scale.item<double>();
     const int64_t n = q.size(0);
-    const bool own = !saved[4].defined();
-    const PairRows queries(q, options.cosine), all(keys, options.cosine);
-    const PairRows partner = own ? all : PairRows(saved[4], options.cosine);
+    const PairRows queries(q, cosine), all(keys, cosine);
+    const PairRows partner = saved[3].defined() ? PairRows(saved[3], cosine) : all;
 
     PairTiles::Pulls g;
     if (mean.defined()) {
@@ -193,10 +196,9 @@ struct TowerLogits : Function<TowerLogits> {
     } else {
       Share columns;
       if (grads.size() > 2) {
-        columns = {saved[6], at::constant_pad_nd(grads[2], {0, keys.size(0) - n})};
+        columns = {saved[5], at::constant_pad_nd(grads[2], {0, keys.size(0) - n})};
       }
-      g = pulls_of(tower_pairs(queries, all, factor, saved[3], own, options.bf16),
-                   {saved[5], grads[1]}, columns, context->needs_input_grad(1));
+      g = kept(context).softmax_pulls({saved[4], grads[1]}, columns, context->needs_input_grad(1));
     }
     at::Tensor of_scale, of_keys;
     if (context->needs_input_grad(2)) {
@@ -252,8 +254,8 @@ struct LabelLogits : Function<LabelLogits> {
                                const at::Tensor& labels, double scale, PairOptions options) {
     const PairRows rows(z, options.cosine);
     const Classes classes(labels);
-    const at::Tensor sums =
-        pair_tiles(label_pairs(rows, classes, scale, options.bf16))->log_sums(false).rows;
+    auto tiles = pair_tiles(label_pairs(rows, classes, scale, options.bf16));
+    const at::Tensor sums = tiles->log_sums(false).rows;
     const at::Tensor totals = classes.sums(rows, {});
     at::Tensor target = doubles(z, rows.size());
     for_spans(z, rows.size(), [&](int64_t begin, int64_t end) {
@@ -264,7 +266,8 @@ struct LabelLogits : Function<LabelLogits> {
     target.mul_(scale / classes.others.clamp_min(1)).masked_fill_(classes.others == 0, 0);
     context->save_for_backward({z, labels, sums});
     context->saved_data["scale"] = scale;
-    save_options(context, options);
+    context->saved_data["cosine"] = options.cosine;
+    keep(context, std::move(tiles));
     return {target, sums};
   }
 
@@ -272,13 +275,10 @@ struct LabelLogits : Function<LabelLogits> {
     check_first_order();
     const FullPrecision scope;
     const auto saved = context->get_saved_variables();
-    const PairOptions options = options_of(context);
     const double scale = context->saved_data["scale"].toDouble();
-    const PairRows rows(saved[0], options.cosine);
+    const PairRows rows(saved[0], context->saved_data["cosine"].toBool());
     const Classes classes(saved[1]);
-    at::Tensor g =
-        pulls_of(label_pairs(rows, classes, scale, options.bf16), {saved[2], grads[1]}, {}, false)
-            .x;
+    const at::Tensor g = kept(context).softmax_pulls({saved[2], grads[1]}, {}, false).x;
     // Row i is pulled by its positives, and by those that have it as a positive.
     const at::Tensor w = grads[0] / classes.others.clamp_min(1);
     const at::Tensor totals = classes.sums(rows, {}), weighted = classes.sums(rows, w);

@@ -17,8 +17,9 @@ struct PairSet {
   double scale = 1;
   std::vector<int64_t> without = {};  // pairs on diagonals j - i are left out (y is x: i - j too)
   at::Tensor x_group = {}, y_group = {};  // int64 [N], [M] or undefined: pairs of equal groups too
-  // Operands of products are rounded to bfloat16, logits and sums stay float32: gradients are off
-  // by some 0.3 % (Frobenius norm). Faster on CPUs with AVX512_BF16.
+  // Operands of products are rounded to bfloat16; logits and sums stay float32. The gradient of
+  // NT-Xent is then off by 0.04 % at temperature 0.1 and by 0.8 % at 0.02 (Frobenius norm). Faster
+  // on CPUs with AVX512_BF16.
   bool bf16 = false;
 };
 

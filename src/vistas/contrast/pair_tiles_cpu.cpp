@@ -69,12 +69,17 @@ struct Blocks {
   int64_t rows() const { return tile * tiles; }
 };
 
+// Waking threads costs more than they save below this.
+int64_t choose_threads(int64_t rows, int64_t columns, int64_t width) {
+  constexpr int64_t kFew = 1 << 21;
+  return rows * columns * width < kFew ? 1 : at::get_num_threads();
+}
+
 // The blocks that keep threads busy and tiles in the cache.
-Blocks choose_blocks(int64_t rows, int64_t columns, int64_t width, bool self) {
+Blocks choose_blocks(int64_t rows, int64_t columns, int64_t width, int64_t threads, bool self) {
   constexpr int64_t kMostNumbers = 24576, kMost = 192;
   constexpr double kPerRow = 4, kPerSide = 32;  // measured: the cost of a tile beside its products
   const int64_t most = std::clamp(kMostNumbers / width / kGrain * kGrain, kGrain, kMost);
-  const int64_t threads = at::get_num_threads();
   Blocks best;
   double least = kInfinity;
   for (int64_t tile = most; tile >= kGrain; tile -= kGrain) {
@@ -141,7 +146,8 @@ class CpuTiles : public PairTiles {
         columns_(self_ ? rows_ : pairs.y.size(0)),
         dim_(pairs.x.size(1)),
         width_(blocks_of(dim_, kGrain) * kGrain),
-        blocks_(choose_blocks(rows_, columns_, width_, self_)) {
+        threads_(choose_threads(rows_, columns_, width_)),
+        blocks_(choose_blocks(rows_, columns_, width_, threads_, self_)) {
     const auto longest = [](const at::Tensor& rows) {
       return at::linalg_vector_norm(rows, 2, {1}).max().item<double>();
     };
@@ -291,7 +297,8 @@ class CpuTiles : public PairTiles {
     const at::Tensor scratch = at::empty({at::get_num_threads(), words_each}, at::kFloat);
     for (int64_t r = 0; r < schedule.rounds(); ++r) {
       const auto pairs = schedule.round(r);
-      at::parallel_for(0, static_cast<int64_t>(pairs.size()), 1, [&](int64_t begin, int64_t end) {
+      const int64_t n = static_cast<int64_t>(pairs.size());
+      at::parallel_for(0, n, threads_ == 1 ? n : 1, [&](int64_t begin, int64_t end) {
         float* space = data<float>(scratch, at::get_thread_num() * words_each);
         for (int64_t k = begin; k < end; ++k) {
           run_blocks(work, state, pairs[static_cast<size_t>(k)], space);
@@ -345,7 +352,7 @@ class CpuTiles : public PairTiles {
 
   bool self_, bf16_;
   double scale_, limit_ = 0;
-  int64_t rows_, columns_, dim_, width_;
+  int64_t rows_, columns_, dim_, width_, threads_;
   Blocks blocks_;
   PackedRows x_, y_;
   at::Tensor x_group_, y_group_;
