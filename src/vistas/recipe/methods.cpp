@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include "vistas/base/error.h"
-#include "vistas/base/random.h"
 #include "vistas/methods/barlow_twins.h"
 #include "vistas/methods/byol.h"
 #include "vistas/methods/clip.h"
@@ -23,32 +22,9 @@
 namespace vistas::recipe {
 namespace {
 
-using EncoderPtr = std::shared_ptr<learn::Encoder>;
-
-template <class Method, class Options>
-class Choice : public MethodChoice {
- public:
-  void fields(Fields& f) override { options_.fields(f); }
-  std::shared_ptr<learn::Method> build(const MakeEncoder& make_encoder,
-                                       uint64_t seed) const override {
-    const EncoderPtr encoder = make_encoder(seed);
-    if constexpr (std::is_constructible_v<Method, EncoderPtr, EncoderPtr, Options, uint64_t>) {
-      return std::make_shared<Method>(encoder, make_encoder(mix(seed, 2)), options_, mix(seed, 1));
-    } else {
-      return std::make_shared<Method>(encoder, options_, mix(seed, 1));
-    }
-  }
-  static std::unique_ptr<MethodChoice> make() { return std::make_unique<Choice>(); }
-
- private:
-  Options options_;
-};
-
-}  // namespace
-
-const std::vector<MethodEntry>& methods() {
+std::vector<MethodEntry>& table() {
   namespace m = vistas::methods;
-  static const std::vector<MethodEntry> table = {
+  static std::vector<MethodEntry> entries = {
       {"simclr", "two views attract, all other views of the batch repel (NT-Xent)", "simclr",
        "method.temperature = 0.2", Choice<m::SimClr, m::SimClrOptions>::make},
       {"dcl", "SimCLR without the positive in the denominator: for small batches", "simclr",
@@ -90,7 +66,24 @@ const std::vector<MethodEntry>& methods() {
       {"clip", "two encoders, one a view, compared across with a learned temperature", "simclr", "",
        Choice<m::Clip, m::ClipOptions>::make},
   };
-  return table;
+  return entries;
+}
+
+}  // namespace
+
+const std::vector<MethodEntry>& methods() {
+  return table();
+}
+
+void add_method(const MethodEntry& entry) {
+  for (const MethodEntry& other : table()) {
+    if (entry.name == other.name) {
+      throw Error(ErrorKind::usage, {.what = "add_method: there is a method of this name",
+                                     .got = entry.name,
+                                     .fix = "Give the new one another name"});
+    }
+  }
+  table().push_back(entry);
 }
 
 const MethodEntry& method_named(const std::string& name, const std::string& where) {

@@ -4,9 +4,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "vistas/base/options.h"
+#include "vistas/base/random.h"
 #include "vistas/learn/method.h"
 
 namespace vistas::recipe {
@@ -24,15 +26,41 @@ class MethodChoice {
                                                uint64_t seed) const = 0;
 };
 
+// For a learn::Method that is constructed from (encoder, options, seed) or, with a teacher or a
+// second tower, from (encoder, encoder, options, seed).
+template <class Method, class Options>
+class Choice : public MethodChoice {
+ public:
+  void fields(Fields& f) override { options_.fields(f); }
+  std::shared_ptr<learn::Method> build(const MakeEncoder& make_encoder,
+                                       uint64_t seed) const override {
+    using EncoderPtr = std::shared_ptr<learn::Encoder>;
+    const EncoderPtr encoder = make_encoder(seed);
+    if constexpr (std::is_constructible_v<Method, EncoderPtr, EncoderPtr, Options, uint64_t>) {
+      return std::make_shared<Method>(encoder, make_encoder(mix(seed, 2)), options_, mix(seed, 1));
+    } else {
+      return std::make_shared<Method>(encoder, options_, mix(seed, 1));
+    }
+  }
+  static std::unique_ptr<MethodChoice> make() { return std::make_unique<Choice>(); }
+
+ private:
+  Options options_;
+};
+
 struct MethodEntry {
   std::string name;
-  std::string help;      // one sentence
-  std::string views;     // the view recipe it is published with
-  std::string settings;  // TOML: what suits runs of minutes to hours on small pictures
+  std::string help;        // one sentence
+  std::string views;       // the view recipe it is published with
+  std::string settings{};  // TOML: what suits runs of minutes to hours on small pictures
   std::unique_ptr<MethodChoice> (*choose)();
 };
 
 const std::vector<MethodEntry>& methods();
+
+// Adds a method of another project, before anything reads the table; a usage error for a name that
+// is taken.
+void add_method(const MethodEntry& entry);
 
 // A usage error with the nearest names for a name that is not in the table.
 const MethodEntry& method_named(const std::string& name, const std::string& where);

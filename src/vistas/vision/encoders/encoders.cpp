@@ -71,10 +71,8 @@ class WithNeck : public ImageEncoder {
   std::shared_ptr<learn::Projector> neck_;
 };
 
-}  // namespace
-
-const std::vector<EncoderEntry>& encoder_table() {
-  static const std::vector<EncoderEntry> table = {
+std::vector<EncoderEntry>& table() {
+  static std::vector<EncoderEntry> entries = {
       {"resnet18", "residual network of 18 layers, 11 M parameters at width 64", resnet18},
       {"resnet34", "residual network of 34 layers, 21 M parameters at width 64", resnet34},
       {"resnet50", "residual network of 50 layers, 24 M parameters at width 64", resnet50},
@@ -83,7 +81,24 @@ const std::vector<EncoderEntry>& encoder_table() {
       {"vit_base", "vision transformer, width 768, 86 M parameters", vit_base},
       {"conv4", "four 3x3 convolutions, for small pictures and small machines", conv4},
   };
-  return table;
+  return entries;
+}
+
+}  // namespace
+
+const std::vector<EncoderEntry>& encoder_table() {
+  return table();
+}
+
+void add_encoder(const EncoderEntry& entry) {
+  for (const EncoderEntry& other : table()) {
+    if (entry.name == std::string(other.name)) {
+      throw Error(ErrorKind::usage, {.what = "add_encoder: there is an encoder of this name",
+                                     .got = entry.name,
+                                     .fix = "Give the new one another name"});
+    }
+  }
+  table().push_back(entry);
 }
 
 void EncoderOptions::fields(Fields& f) {

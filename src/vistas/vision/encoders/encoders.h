@@ -33,8 +33,12 @@ struct EncoderEntry {
   std::shared_ptr<ImageEncoder> (*make)(const EncoderOptions&, uint64_t seed);
 };
 
-// A new encoder is a line in this table.
+// A new encoder of vistas is a line in this table.
 const std::vector<EncoderEntry>& encoder_table();
+
+// Adds an encoder of another project, before anything reads the table; a usage error for a name
+// that is taken.
+void add_encoder(const EncoderEntry& entry);
 
 // An encoder with initial values drawn from `seed`; a usage error for an unknown name
 // and where options.channels is still 0, which means as the data have it.
