@@ -190,10 +190,10 @@ Gradients cached(Method& method, const std::vector<Batch>& parts, uint64_t extra
   MicroBatches micro{.count = static_cast<int64_t>(parts.size()),
                      .next = [&] { return parts[turn++ % parts.size()]; },
                      .embed = [&](const Batch& batch) { return embed_with(method, batch); }};
-  const EmbeddedBatch whole = embed_micro_batches(micro);
+  EmbeddedBatch whole = embed_micro_batches(micro);
   method.loss(whole.embeddings, whole.batch).backward();
   micro.embed = [&](const Batch& batch) { return embed_with(method, batch, extra); };
-  replay_micro_batches(method, micro, whole.embeddings);
+  replay_micro_batches(method, micro, whole);
   return take_gradients(method);
 }
 
@@ -252,9 +252,9 @@ TEST(GradientCache, AFrozenEncoderLeavesTheGradientsOfTheLoss) {
   const MicroBatches micro{.count = 3,
                            .next = [&] { return parts[turn++ % 3]; },
                            .embed = [&](const Batch& b) { return embed_with(method, b); }};
-  const EmbeddedBatch whole = embed_micro_batches(micro);
+  EmbeddedBatch whole = embed_micro_batches(micro);
   method.loss(whole.embeddings, whole.batch).backward();
-  replay_micro_batches(method, micro, whole.embeddings);
+  replay_micro_batches(method, micro, whole);
   EXPECT_TRUE(method.named_parameters()["log_scale"].grad().defined());
   EXPECT_FALSE(method.named_parameters()["network.first"].grad().defined());
 }

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -32,53 +33,64 @@ class Replay {
   RunningStatisticsShare rest_{0};
 };
 
+// Backward through the graph of a micro-batch, whose rows of the whole begin at begin[i] in the
+// i-th live embedding.
+void send_back(const Embeddings& part, const Embeddings& whole, const std::vector<int64_t>& begin) {
+  std::vector<at::Tensor> outputs, gradients;
+  for (size_t i = 0; i < part.live.size(); ++i) {
+    const at::Tensor& gradient = whole.live[i].grad();
+    // A loss may not look at an embedding, and an encoder may be frozen.
+    if (!gradient.defined() || !part.live[i].requires_grad()) continue;
+    outputs.push_back(part.live[i]);
+    gradients.push_back(gradient.slice(0, begin[i], begin[i] + part.live[i].size(0)));
+  }
+  if (!outputs.empty()) torch::autograd::backward(outputs, gradients);
+}
+
 }  // namespace
 
 EmbeddedBatch embed_micro_batches(const MicroBatches& micro_batches) {
-  const at::NoGradGuard no_grad;
   const RunningStatisticsShare share(1 / static_cast<double>(micro_batches.count));
-  std::vector<EmbeddedBatch> parts;
+  std::vector<Batch> batches;
+  std::vector<Embeddings> parts;
   for (int64_t i = 0; i < micro_batches.count; ++i) {
-    Batch batch = micro_batches.next();
-    Embeddings embeddings = micro_batches.embed(batch);
-    batch.views.clear();
-    parts.push_back({std::move(batch), std::move(embeddings)});
+    const at::AutoGradMode with_graph(i + 1 == micro_batches.count);
+    batches.push_back(micro_batches.next());
+    parts.push_back(micro_batches.embed(batches.back()));
+    batches.back().views.clear();
   }
-  const auto& [batch, embeddings] = parts.front();
+  const at::NoGradGuard no_grad;
   EmbeddedBatch whole;
-  whole.batch.key = batch.key;
-  whole.batch.index = cat_rows(parts, [](const auto& p) { return p.batch.index; });
-  whole.batch.label = cat_rows(parts, [](const auto& p) { return p.batch.label; });
-  whole.batch.group = cat_rows(parts, [](const auto& p) { return p.batch.group; });
-  for (size_t i = 0; i < embeddings.live.size(); ++i) {
-    const at::Tensor rows = cat_rows(parts, [i](const auto& p) { return p.embeddings.live[i]; });
+  whole.last = parts.back();
+  whole.batch.key = batches.front().key;
+  whole.batch.index = cat_rows(batches, [](const Batch& b) { return b.index; });
+  whole.batch.label = cat_rows(batches, [](const Batch& b) { return b.label; });
+  whole.batch.group = cat_rows(batches, [](const Batch& b) { return b.group; });
+  for (size_t i = 0; i < whole.last.live.size(); ++i) {
+    const at::Tensor rows = cat_rows(parts, [i](const Embeddings& z) { return z.live[i]; });
     whole.embeddings.live.push_back(rows.requires_grad_());
   }
-  for (size_t i = 0; i < embeddings.fixed.size(); ++i) {
+  for (size_t i = 0; i < whole.last.fixed.size(); ++i) {
     whole.embeddings.fixed.push_back(
-        cat_rows(parts, [i](const auto& p) { return p.embeddings.fixed[i]; }));
+        cat_rows(parts, [i](const Embeddings& z) { return z.fixed[i]; }));
   }
   return whole;
 }
 
-void replay_micro_batches(Method& method, const MicroBatches& micro_batches,
-                          const Embeddings& embeddings) {
+void replay_micro_batches(Method& method, const MicroBatches& micro_batches, EmbeddedBatch& whole) {
+  std::vector<int64_t> begin;
+  for (size_t i = 0; i < whole.last.live.size(); ++i) {
+    begin.push_back(whole.embeddings.live[i].size(0) - whole.last.live[i].size(0));
+  }
+  // The graph is gone before the next one is made.
+  send_back(std::exchange(whole.last, {}), whole.embeddings, begin);
+
   const Replay replay(method);
-  std::vector<int64_t> begin(embeddings.live.size(), 0);
-  for (int64_t i = 0; i < micro_batches.count; ++i) {
+  std::fill(begin.begin(), begin.end(), 0);
+  for (int64_t i = 0; i + 1 < micro_batches.count; ++i) {
     const Embeddings part = micro_batches.embed(micro_batches.next());
-    std::vector<at::Tensor> outputs, gradients;
-    for (size_t e = 0; e < part.live.size(); ++e) {
-      const int64_t end = begin[e] + part.live[e].size(0);
-      const at::Tensor& gradient = embeddings.live[e].grad();
-      // A loss may not look at an embedding, and an encoder may be frozen.
-      if (gradient.defined() && part.live[e].requires_grad()) {
-        outputs.push_back(part.live[e]);
-        gradients.push_back(gradient.slice(0, begin[e], end));
-      }
-      begin[e] = end;
-    }
-    if (!outputs.empty()) torch::autograd::backward(outputs, gradients);
+    send_back(part, whole.embeddings, begin);
+    for (size_t e = 0; e < begin.size(); ++e) begin[e] += part.live[e].size(0);
   }
 }
 

@@ -1,5 +1,5 @@
 // Gradient caching: the loss compares a whole batch of which the network sees a micro-batch at a
-// time, so that memory is that of a micro-batch.
+// time, so that memory is that of a micro-batch. One micro-batch is the plain step.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace vistas::learn {
 
-// The micro-batches of a step. Both passes ask for all of them in order, and must get the same ones
-// and embed them with the same randomness.
+// The micro-batches of a step, one or more. Pass one asks for all of them in order, pass two for
+// the same ones but the last; it must embed them with the same randomness.
 struct MicroBatches {
   int64_t count = 0;
   std::function<Batch()> next;
@@ -18,25 +18,25 @@ struct MicroBatches {
 };
 
 struct EmbeddedBatch {
-  Batch batch;  // without views; the key is that of the first micro-batch
-  Embeddings embeddings;
+  Batch batch;            // without views; the key is that of the first micro-batch
+  Embeddings embeddings;  // of all rows; the live ones are leaves that require gradients
+  Embeddings last;        // of the last micro-batch, with its graph
 };
 
-// Pass one: the embeddings of all micro-batches, rows below each other, made without a graph. The
-// live ones are leaves that require gradients: after backward() of their loss grad() of each is
-// d loss / d embedding. Batch norm normalises each micro-batch by itself; all together move its
-// running statistics as far as one batch.
+// Pass one: the embeddings of all micro-batches, rows below each other. After backward() of their
+// loss grad() of each live one is d loss / d embedding. Only the last micro-batch, which comes
+// first in pass two, keeps its graph. Batch norm normalises each micro-batch by itself; all
+// together move its running statistics as far as one batch.
 EmbeddedBatch embed_micro_batches(const MicroBatches& micro_batches);
 
-// Pass two, after that backward(): embeds every micro-batch again, with a graph, and adds to the
-// gradient of each parameter p its
+// Pass two, after that backward(): embeds every micro-batch but the last again, with a graph, and
+// adds to the gradient of each parameter p its
 //
 //   sum over live embeddings e and micro-batches of (d loss / d e) (d e / d p).
 //
 // Meanwhile Method::replaying() is true and running statistics rest.
 // Gao et al., "Scaling deep contrastive learning batch size under memory limited setup", RepL4NLP
 // 2021.
-void replay_micro_batches(Method& method, const MicroBatches& micro_batches,
-                          const Embeddings& embeddings);
+void replay_micro_batches(Method& method, const MicroBatches& micro_batches, EmbeddedBatch& whole);
 
 }  // namespace vistas::learn

@@ -37,9 +37,9 @@ struct LoaderOptions {
 // e = s / steps_per_epoch and r = s % steps_per_epoch; when shuffled, the rest of an epoch that
 // fills no batch is left out. Threads make whole batches and hand them over in order.
 //
-// With micro batches a step is its batch / micro_batch parts in order, and then the same parts once
-// more. They are made when they are due, the second time too, so that memory does not grow with the
-// batch; samples and views are those of the whole batch.
+// With micro-batches a step is its batch / micro_batch parts in order, and then the same parts but
+// the last once more. They are made when they are due, the second time too, so that memory does not
+// grow with the batch; samples and views are those of the whole batch.
 class Loader {
  public:
   Loader(std::shared_ptr<const BatchMaker> maker, const LoaderOptions& options);
@@ -51,7 +51,7 @@ class Loader {
   // Passes over all samples in order, once.
   static LoaderOptions once(int64_t samples, int64_t batch, int threads);
 
-  // Parts of a step, each handed over twice; 1: a step is one batch, handed over once.
+  // Parts of a step; 1: a step is one batch.
   int64_t parts() const { return parts_; }
 
   // The batch of the next step, or its next part; rethrows what a thread threw while making it.
@@ -63,7 +63,7 @@ class Loader {
   using Order = std::shared_ptr<const std::vector<int64_t>>;
   void work();
   Order order(int64_t epoch);
-  int64_t batches_per_step() const { return parts_ == 1 ? 1 : 2 * parts_; }
+  int64_t batches_per_step() const { return 2 * parts_ - 1; }
   Batch make(int64_t number);
 
   std::shared_ptr<const BatchMaker> maker_;

@@ -41,7 +41,7 @@ class Method : public torch::nn::Module {
   void begin_step(const Progress& progress) { progress_ = progress; }
 
   virtual Embeddings embed(const Batch& batch) = 0;
-  // A scalar. The batch has no views where it was embedded in micro-batches.
+  // A scalar. The batch has no views any more.
   virtual at::Tensor loss(const Embeddings& embeddings, const Batch& batch) = 0;
   virtual void after_step(const Progress&) {}  // teachers, queues
 

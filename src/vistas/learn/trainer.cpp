@@ -188,16 +188,8 @@ double Trainer::train_step(Loader& loader, Embeddings* embeddings) {
   const MicroBatches micro_batches{.count = loader.parts(),
                                    .next = [&] { return loader.next().to(device_); },
                                    .embed = [&](const Batch& b) { return embed(b); }};
-  const bool cached = micro_batches.count > 1;
-  EmbeddedBatch whole;
-  if (cached) {
-    whole = embed_micro_batches(micro_batches);
-  } else {
-    whole.batch = micro_batches.next();
-    whole.embeddings = embed(whole.batch);
-  }
-  const auto& [batch, z] = whole;
-  const at::Tensor loss = method.loss(z, batch);
+  EmbeddedBatch whole = embed_micro_batches(micro_batches);
+  const at::Tensor loss = method.loss(whole.embeddings, whole.batch);
   const double value = loss.item<double>();
   if (!std::isfinite(value)) {
     throw Error(ErrorKind::numeric,
@@ -207,8 +199,8 @@ double Trainer::train_step(Loader& loader, Embeddings* embeddings) {
                         "--set train.precision=fp32"});
   }
   loss.backward();
-  if (cached) replay_micro_batches(method, micro_batches, z);
-  if (embeddings != nullptr) *embeddings = z;
+  replay_micro_batches(method, micro_batches, whole);
+  if (embeddings != nullptr) *embeddings = whole.embeddings;
   const OptimizerOptions& o = parts_.optimizer;
   if (o.final_weight_decay >= 0) {
     optimizer_->set_weight_decay(
