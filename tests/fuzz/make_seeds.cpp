@@ -90,6 +90,9 @@ void add_base(Seeds& seeds) {
                                std::string("\2\0\0\0\0\0\0\0{}", 10)};
   seeds["fuzz_toml"] = {"a = 1\nb = [1.5, 'x', true]\n[table.sub]\nc = \"\"\"text\"\"\"\n",
                         "[[list]]\nx = 0x1F\n[[list]]\nd = 1979-05-27T07:32:00Z\n"};
+  seeds["fuzz_json"] = {
+      R"({"format": 1, "list": [1.5, "x", true], "encoder": {"name": "resnet18"}})",
+      R"({"preprocess": [{"size": 32, "mean": [0.5], "std": [0.2], "ops": [{"op": "hflip"}]}]})"};
 }
 
 }  // namespace
