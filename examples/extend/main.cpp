@@ -40,10 +40,6 @@ void train(const char* recipe_file, const char* run_folder) {
   const auto source = recipe::open_training_data(config);
   recipe::settle(config, *source);
   const learn::TrainParts parts = recipe::image_training(config, source).parts;
-  if (parts.score) {
-    parts.method->eval();
-    std::printf("untrained: online kNN %.2f %%\n", 100 * parts.score(*parts.method->encoder()));
-  }
 
   learn::Trainer trainer(parts);
   const RunFolder run = RunFolder::create(run_folder);
