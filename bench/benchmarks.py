@@ -119,7 +119,7 @@ def optim(s):
 
 def loss(s):
     """NT-Xent forward and backward, beside a matrix product on the same cores."""
-    ours = s.google("loss_bench")
+    ours = s.google("loss_bench", filter="nt_xent|matrix|sgemm")
     theirs = {}
     for implementation in ("lightly", "eager", "compile"):
         for line in s.peer("ntxent", "--impl", implementation, "--n", "1024,4096,8192"):
@@ -139,6 +139,17 @@ def loss(s):
             s.row("its 4 N^2 D operations a second / those of sgemm",
                   rate and product and rate / product, "",
                   need=0.8 * (1 if precision == "fp32" else 1.5))
+    errors = s.google("loss_bench", repetitions=1, filter="gradient_error").get(
+        "gradient_error/4096/iterations:1/real_time", [{}])[0]
+    s.row("gradient, 4096 rows, fp32: largest error / largest value", errors.get("fp32"), "",
+          peers={"the matrix in ATen": errors.get("matrix_fp32")}, lower_is_better=True,
+          need=1e-7)
+    for n, most in ((8192, 32), (131072, 1000)):
+        # A process each: memory freed by another benchmark would serve this one.
+        entry = s.google("loss_bench", repetitions=1, filter=f"memory/{n}/").get(
+            f"memory/{n}/iterations:1/real_time", [{}])[0]
+        s.row(f"NT-Xent, {n} rows: memory besides the inputs", entry.get("extra_megabytes"), "MB",
+              lower_is_better=True, need=most)
 
 
 def loader(s):
