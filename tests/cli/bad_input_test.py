@@ -168,6 +168,9 @@ class BadInput(support.ProgramTest):
         self.fails(3, ["empty file"], "train", "all bad", "--out", "of nothing", *FEW)
         self.fails(3, [], "embed", "run", "all bad", "-o", "none.safetensors")
         self.assertFalse((self.folder / "of nothing").exists())
+        self.fails(3, ["all bad", "empty file"], "pack", "all bad", "-o", "nothing.vpack")
+        self.assertFalse((self.folder / "nothing.vpack").exists())
+        self.fails(3, ["empty file"], "views", "all bad")
 
     def test_labels_are_needed(self):
         for tasks in ("knn", "linear", "finetune"):
@@ -220,11 +223,50 @@ class BadInput(support.ProgramTest):
         for row in support.rows_of(tensors["embeddings"]):
             self.assertTrue(all(abs(value) < float("inf") for value in row), row)
 
+    def test_divergence_is_named(self):
+        result = self.vistas("train", "photos", "--out", "growing", *FEW, "--set",
+                             "method.similarity=dot", "--set", "schedule.lr=300")
+        self.assertIn("divergence: the loss went from", result.err)
+        self.assertIn("schedule.lr", result.err)
+
+    def test_classes_of_one_picture(self):
+        for name in ("circle", "cross"):
+            support.write(self.folder / f"singles/{name}/0.png", support.picture(name, 0))
+        self.fails(3, ["singles", "nothing is left to measure on"], "eval", "run", "--data",
+                   "singles")
+        self.succeeds("train", "singles", "--out", "on singles", "--set", "train.steps=2")
+        support.write(self.folder / "alone/0.png", support.picture("circle", 0))
+        self.fails(3, ["1 sample", "2 or more"], "train", "alone", "--out", "on alone")
+
+    def test_pictures_of_another_kind_than_the_first(self):
+        for i in range(11):
+            support.write(self.folder / f"depths/{i:02}.png", support.grey_picture(i))
+        support.write(self.folder / "depths/deep.png", support.grey_picture(99, depth=16))
+        named = ["deep.png", "another kind", "1 channel of 16 bit"]
+        result = self.succeeds("train", "depths", "--out", "on depths", *FEW)
+        for text in named:
+            self.assertIn(text, result.out + result.err)
+        self.fails(3, named, "train", "depths", "--out", "one depth", *FEW, "--on-bad-image", "fail")
+
+    def test_pictures_are_read_in_the_channels_of_the_encoder(self):
+        support.write(self.folder / "grey/0.png", support.grey_picture(0))
+        result = self.succeeds("embed", "run", "grey", "-o", "grey.safetensors", "--json", "-")
+        self.assertEqual(result.json()["embeddings"], 1)
+
+    def test_pictures_of_two_channels_need_no_recipe(self):
+        for i in range(8):
+            noise = support.random.Random(i)
+            rows = [[(noise.randrange(256), 255) for _ in range(24)] for _ in range(24)]
+            support.write(self.folder / f"two channels/{i}.png", support.png(rows, 4))
+        self.succeeds("train", "two channels", "--dry-run", "--set", "data.channels=keep")
+
     def test_nan_before_the_first_checkpoint(self):
-        self.fails(4, ["not finite", "no checkpoint yet"], "train", "photos", "--out", "early nan",
-                   *FEW, *DIVERGING, "--set", "train.epochs=10",
+        self.fails(4, ["not finite", "checkpoint is usable"], "train", "photos", "--out",
+                   "early nan", *FEW, *DIVERGING, "--set", "train.epochs=10",
                    "--set", "train.checkpoint_every=100")
-        self.fails(3, ["early nan", "checkpoint"], "embed", "early nan", "photos")
+        saved = json.loads((self.folder / "early nan/checkpoints/last/progress.json").read_text())
+        self.assertEqual(saved["step"], 0)
+        self.succeeds("embed", "early nan", "photos", "-o", "early.safetensors")
 
     def test_places_that_cannot_be_written(self):
         support.write(self.folder / "a file", "")

@@ -102,7 +102,8 @@ class Outputs(support.ProgramTest):
     def test_views_grid(self):
         result = self.succeeds("views", "photos/cat.jpg", "--size", "48", "--draws", "2", "-o",
                                "two.png", "--json", "-").json()
-        self.assertEqual(result, {"file": "two.png", "pictures": 1, "views_of_each": 4})
+        self.assertEqual(result, {"file": "two.png", "pictures": 1, "views_of_each": 4,
+                                  "bad_images": 0, "first_bad_images": []})
         self.assertEqual(self.succeeds("views", "photos/cat.jpg", "--draws", "2").out,
                          "views.png: 1 picture, 4 views\n")
         width, height = self.png_size("two.png")
@@ -130,7 +131,8 @@ class Outputs(support.ProgramTest):
         self.assertEqual(photos["kind"], "pictures")
         self.assertEqual(photos["all"]["pictures"], len(self.names))
         self.assertEqual(photos["all"]["kinds"],
-                         {"JPEG 3 x 8 bit": 1, "PNG 3 x 8 bit": len(self.names) - 1})
+                         {"JPEG, 3 channels of 8 bit": 1,
+                          "PNG, 3 channels of 8 bit": len(self.names) - 1})
         labelled = self.succeeds("info", "labelled", "--json", "-").json()
         self.assertEqual(labelled["train"]["labels"], {s: 8 for s in support.SHAPES})
         self.assertEqual(labelled["test"]["labels"], {s: 4 for s in support.SHAPES})
@@ -167,6 +169,16 @@ class Outputs(support.ProgramTest):
         self.assertEqual((result["batch"], result["micro_batch"]), (12, 4))
         self.assertEqual(result["negatives_per_anchor"], 2 * 12 - 2)
         self.assertIn("12 pictures, 4 in memory at once", self.succeeds(*command).out)
+
+    def test_dry_run_says_what_fewer_pictures_at_once_cost(self):
+        support.make_photos(self.folder / "many", flat=64)
+        choices = self.succeeds("train", "many", "--dry-run", *FEW, "--batch", "64", "--set",
+                                "views.size=64", "--json", "-").json()["choices"]
+        self.assertEqual([c["micro_batch"] for c in choices], [64, 32])
+        memory = [c["memory_bytes"] for c in choices]
+        self.assertEqual(memory, sorted(memory, reverse=True))
+        seconds = [c["seconds_per_step"] for c in choices]
+        self.assertEqual(seconds, sorted(seconds))
 
     def test_max_time_fixes_the_steps_once(self):
         self.trains("photos", "timed", "train.epochs=100000", arguments=["--max-time", "2s"])

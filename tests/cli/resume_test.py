@@ -155,6 +155,20 @@ class Resume(support.ProgramTest):
         self.succeeds("train", "data", "--resume", "whole")
         self.fails(2, ['data.path: "data" -> "other"'], "train", "other", "--resume", "whole")
 
+    def test_an_edited_configuration_is_refused(self):
+        shutil.copytree(self.folder / "whole", self.folder / "edited", symlinks=True)
+        config = self.folder / "edited/config.toml"
+        text = config.read_text()
+        config.write_text(text.replace("momentum = 0.9", "momentum = 0.7", 1))
+        self.assertNotEqual(config.read_text(), text)
+        self.fails(2, ["optimizer.momentum: 0.9 -> 0.7"], "train", "--resume", "edited")
+        config.write_text(text)
+        self.succeeds("train", "--resume", "edited")
+
+    def test_options_that_fix_the_length_are_refused(self):
+        self.fails(2, ["--max-time"], "train", "--resume", "whole", "--max-time", "5s")
+        self.fails(2, ["--dry-run"], "train", "--resume", "whole", "--dry-run")
+
     def test_the_recipe_it_began_with_is_accepted(self):
         support.write(self.folder / "recipe.toml", """
             data.path = "data"

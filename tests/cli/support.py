@@ -42,16 +42,24 @@ TINY = ["encoder.name=conv4", "encoder.width=8", "views.size=16", "method.projec
 SHAPES = ("circle", "cross", "stripes")
 
 
-def png(pixels):
-    """PNG bytes of rows of (red, green, blue)."""
+def png(pixels, colour=2, depth=8):
+    """PNG bytes of rows of (red, green, blue), or of (grey,) with colour 0; `depth` 16 writes every
+    value twice, which is the same brightness."""
     def chunk(kind, data):
         body = kind + data
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
-    rows = b"".join(b"\0" + bytes(value for pixel in row for value in pixel) for row in pixels)
-    header = struct.pack(">IIBBBBB", len(pixels[0]), len(pixels), 8, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + bytes(value for pixel in row for value in pixel
+                                     for _ in range(depth // 8)) for row in pixels)
+    header = struct.pack(">IIBBBBB", len(pixels[0]), len(pixels), depth, colour, 0, 0, 0)
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) +
             chunk(b"IEND", b""))
+
+
+def grey_picture(seed, side=24, depth=8):
+    """Grey noise."""
+    draw = random.Random(f"grey {seed}")
+    return png([[(draw.randrange(256),) for _ in range(side)] for _ in range(side)], 0, depth)
 
 
 def picture(shape, seed, side=24):

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <utility>
 
 #include "vistas/base/files.h"
 #include "vistas/contrast/similarity.h"
@@ -108,6 +109,46 @@ TEST(LossTable, EveryLossThatComparesPairsTakesEverySimilarity) {
     EXPECT_GT(values.size(), 2U) << "the option changes nothing";
   }
   EXPECT_GT(takers, 20);
+}
+
+// Inputs and the loss of them on `device`; gradients stay with the inputs.
+std::pair<LossInputs, at::Tensor> loss_on(const at::Device& device, const LossEntry& entry,
+                                          at::ScalarType type) {
+  LossInputs in = made_inputs(type);
+  for (at::Tensor* x : {&in.a, &in.b, &in.negative, &in.predictions_a, &in.predictions_b}) {
+    *x = x->detach().to(device).requires_grad_(true);
+  }
+  for (at::Tensor* x : {&in.labels, &in.score, &in.queue, &in.scale, &in.bias}) {
+    *x = x->to(device);
+  }
+  const at::Tensor loss = (*entry.choose())(in);
+  loss.backward();
+  return {in, loss};
+}
+
+TEST(GpuLosses, AgreeWithTheCpu) {
+  if (!at::hasCUDA()) GTEST_SKIP() << "no CUDA device";
+  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+    const double tolerance = type == at::kDouble ? 1e-10 : 1e-4;
+    for (const LossEntry& entry : losses()) {
+      SCOPED_TRACE(entry.name);
+      const auto [expected, value] = loss_on(at::kCPU, entry, type);
+      const auto [inputs, got] = loss_on(at::kCUDA, entry, type);
+      EXPECT_TRUE(got.is_cuda());
+      EXPECT_TRUE(is_same(got, value, tolerance)) << got << " against " << value;
+      const auto agree = [&](const at::Tensor& x, const at::Tensor& y) {
+        ASSERT_EQ(x.grad().defined(), y.grad().defined());
+        if (!y.grad().defined()) return;
+        const at::Tensor difference = (x.grad().cpu() - y.grad()).abs().max();
+        EXPECT_LE(difference.item<double>(), tolerance * y.grad().abs().max().item<double>());
+      };
+      agree(inputs.a, expected.a);
+      agree(inputs.b, expected.b);
+      agree(inputs.negative, expected.negative);
+      agree(inputs.predictions_a, expected.predictions_a);
+      agree(inputs.predictions_b, expected.predictions_b);
+    }
+  }
 }
 
 TEST(LossTable, OptionsSurviveTheWayThroughText) {

@@ -78,6 +78,9 @@ void add_containers(Seeds& seeds) {
                                  {"pax", "17 path=a/b.c.png\n12 size=100\n", 'x'},
                                  {"x", png}})};
   seeds["fuzz_idx"] = {idx_file({3}, "abc"), idx_file({2, 2, 2}, "abcdefgh")};
+  seeds["fuzz_list"] = {"a.png\nb c.png\n",
+                        "\xEF\xBB\xBF"
+                        "a.png\tcat\r\n\nb.png\tdog\n"};
   seeds["fuzz_cifar"] = {std::string(3073, '\1'), std::string(2 * 3074, '\1')};
 }
 

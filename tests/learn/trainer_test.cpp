@@ -239,6 +239,14 @@ TEST_F(TrainerTest, FrozenParametersKeepTheirValues) {
   EXPECT_THROW(Trainer(std::move(p)), Error);
 }
 
+TEST(Health, NamesALossThatGrowsWithoutEnd) {
+  const Embeddings spread{{at::randn({64, 8}), at::randn({64, 8})}, {}};
+  EXPECT_EQ(measure_health(spread, 1, {}, {.first = 5, .now = 400}).verdict, "");
+  EXPECT_NE(measure_health(spread, 1, {}, {.first = 5, .now = 501}).verdict.find("diverg"),
+            std::string::npos);
+  EXPECT_EQ(measure_health(spread, 1, {}, {.now = 501}).verdict, "");
+}
+
 TEST(Health, NamesCollapse) {
   const Embeddings same{{at::ones({32, 8}) + 1e-4 * at::randn({32, 8}), at::ones({32, 8})}, {}};
   const Health collapsed = measure_health(same, 1);

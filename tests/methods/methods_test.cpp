@@ -514,7 +514,7 @@ TEST(Remembering, MoreThanAQuarterOfTheDataIsSaid) {
 TEST(Collapse, IsNamedByTheLossThatEachMethodHasThen) {
   const Embeddings spread{{at::randn({64, 8}), at::randn({64, 8})}, {}};
   const auto verdict = [&](const learn::Method& method, double loss) {
-    return learn::measure_health(spread, 1, method.collapse(), loss);
+    return learn::measure_health(spread, 1, method.collapse(), {.now = loss, .settled = true});
   };
   const Swav swav(toy(), kSwav, 1);
   const Dino dino(toy(), toy(), kDino, 1);
@@ -525,7 +525,8 @@ TEST(Collapse, IsNamedByTheLossThatEachMethodHasThen) {
   EXPECT_EQ(verdict(swav, 0.8 * std::log(6)).verdict, "");
   EXPECT_EQ(verdict(*byol(), std::log(6)).verdict, "");
   const Embeddings same_point{{at::ones({64, 8}), at::ones({64, 8})}, {}};
-  const learn::Health collapsed = learn::measure_health(same_point, 1, byol()->collapse(), 1);
+  const learn::Health collapsed =
+      learn::measure_health(same_point, 1, byol()->collapse(), {.now = 1, .settled = true});
   EXPECT_NE(collapsed.verdict.find("collapse"), std::string::npos);
   EXPECT_NE(collapsed.cure.find("teacher"), std::string::npos);
 }

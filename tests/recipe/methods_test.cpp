@@ -79,7 +79,8 @@ Config config_of(const std::string& method) {
   return config;
 }
 
-learn::TrainParts parts_of(const std::string& method, int64_t steps) {
+learn::TrainParts parts_of(const std::string& method, int64_t steps,
+                           const std::string& device = "cpu") {
   const Config config = config_of(method);
   learn::TrainParts parts;
   parts.method = config.method->build(
@@ -89,7 +90,7 @@ learn::TrainParts parts_of(const std::string& method, int64_t steps) {
   parts.train.steps = steps;
   parts.train.batch = kBatch;
   parts.train.precision = "fp32";
-  parts.train.device = "cpu";
+  parts.train.device = device;
   parts.train.loader_threads = 2;
   parts.train.log_every = 1;
   parts.optimizer.weight_decay = 1e-4;
@@ -186,8 +187,29 @@ TEST_P(Contract, SettingsForDataWithoutARecipeAreOptions) {
 TEST_P(Contract, IsDocumented) {
   const std::string page = read_file(fs::path(VISTAS_SOURCE_DIR) / "docs" / "methods.md");
   EXPECT_NE(page.find("| `" + GetParam() + "` |"), std::string::npos);
-  EXPECT_TRUE(fs::exists(fs::path(VISTAS_SOURCE_DIR) / "recipes" / "vision" /
-                         (GetParam() + "-cifar10-500.toml")));
+}
+
+TEST_P(Contract, HasRecipes) {
+  for (const char* data : {"cifar10-500", "folder"}) {
+    const fs::path file =
+        fs::path(VISTAS_SOURCE_DIR) / "recipes" / "vision" / (GetParam() + "-" + data + ".toml");
+    SCOPED_TRACE(file.string());
+    const Config config(read_toml(file));
+    EXPECT_EQ(config.method_name, GetParam());
+    EXPECT_TRUE(config.train.micro_batch == 0 ||
+                config.train.batch % config.train.micro_batch == 0);
+  }
+}
+
+TEST_P(Contract, GpuLearnsAsTheCpuDoes) {
+  if (!at::hasCUDA()) GTEST_SKIP() << "no CUDA device";
+  Watch cpu, cuda;
+  learn::Trainer(parts_of(GetParam(), 12)).run(nullptr, cpu, cpu.stop);
+  learn::Trainer(parts_of(GetParam(), 12, "cuda")).run(nullptr, cuda, cuda.stop);
+  ASSERT_EQ(cuda.reports.size(), 12U);
+  // Rounding grows from step to step.
+  EXPECT_NEAR(cuda.reports[0].loss, cpu.reports[0].loss, 1e-3 * std::abs(cpu.reports[0].loss));
+  EXPECT_LT(mean_loss(cuda.reports, 9, 12), mean_loss(cuda.reports, 2, 4));
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, Contract, testing::ValuesIn(names()),

@@ -5,8 +5,10 @@
 
 #include "support/pictures.h"
 #include "vistas/base/error.h"
+#include "vistas/base/files.h"
 #include "vistas/learn/tensors.h"
 #include "vistas/vision/encoders/vit.h"
+#include "vistas/vision/tasks/bundle.h"
 
 namespace vistas::vision {
 namespace {
@@ -64,6 +66,55 @@ TEST(Encoders, MisuseIsNamed) {
   const auto net = make_encoder({.name = "resnet18", .channels = 3, .width = 8}, 1);
   EXPECT_THROW(net->forward(at::randn({2, 1, 32, 32})), Error);
   EXPECT_THROW(net->forward(at::zeros({2, 3, 32, 32}, at::kByte)), Error);
+}
+
+// Positions that are the same everywhere stay so when their grid is resized.
+TEST(Vit, SmallerViewsGetResizedPositions) {
+  const auto large = make_encoder(small("vit_tiny"), 1);
+  EncoderOptions shape = small("vit_tiny");
+  shape.image_size = 16;
+  const auto own = make_encoder(shape, 2);
+  const at::NoGradGuard no_grad;
+  auto from = large->named_parameters(), to = own->named_parameters();
+  for (auto& item : to) {
+    if (item.key() != "encoder.pos_embedding") item.value().copy_(from[item.key()]);
+  }
+  const at::Tensor place = at::randn({192});
+  from["encoder.pos_embedding"].slice(1, 1).copy_(place.expand({1, 16, 192}));
+  to["encoder.pos_embedding"].slice(1, 1).copy_(place.expand({1, 4, 192}));
+  to["encoder.pos_embedding"].slice(1, 0, 1).copy_(from["encoder.pos_embedding"].slice(1, 0, 1));
+  const at::Tensor pixels = at::randn({3, 2, 16, 16});
+  EXPECT_TRUE(at::allclose(large->forward(pixels), own->forward(pixels), 1e-4, 1e-5));
+  EXPECT_THROW(large->forward(at::randn({3, 2, 20, 16})), Error);
+}
+
+TEST(Vit, ABundleMayHaveTimmsNames) {
+  const auto net = make_encoder(small("vit_tiny"), 1);
+  learn::NamedTensors values;
+  for (auto [name, tensor] : learn::named_tensors(*net)) {
+    for (const auto& [ours, theirs] : std::vector<std::pair<std::string, std::string>>{
+             {"class_token", "cls_token"},
+             {"encoder.pos_embedding", "pos_embed"},
+             {"conv_proj.", "patch_embed.proj."},
+             {"encoder.layers.encoder_layer_", "blocks."},
+             {"encoder.ln.", "norm."},
+             {".ln_", ".norm"},
+             {".self_attention.in_proj_", ".attn.qkv."},
+             {".self_attention.out_proj.", ".attn.proj."},
+             {".mlp.0.", ".mlp.fc1."},
+             {".mlp.3.", ".mlp.fc2."}}) {
+      if (const size_t at = name.find(ours); at != name.npos) name.replace(at, ours.size(), theirs);
+    }
+    values.emplace_back(name, tensor);
+  }
+  const TempFolder folder;
+  learn::save_tensors(folder.path() / "encoder.safetensors", values);
+  write_file_atomic(folder.path() / "encoder.json",
+                    bundle_json(small("vit_tiny"), builtin_recipe("eval", {.size = 32})));
+  const Bundle bundle = load_bundle(folder.path());
+  const at::NoGradGuard no_grad;
+  const at::Tensor pixels = at::randn({3, 2, 32, 32});
+  EXPECT_TRUE(at::equal(bundle.encoder->forward(pixels), net->forward(pixels)));
 }
 
 TEST(Encoders, WeightsAreLoadedByName) {

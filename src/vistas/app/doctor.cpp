@@ -26,12 +26,22 @@ bool on_path(const std::string& name) {
   return std::system(("command -v " + name + " >/dev/null 2>&1").c_str()) == 0;
 }
 
+// Texts without quotes, lists with spaces.
+std::string plain(const Value& value) {
+  if (const auto* text = std::get_if<std::string>(&value.data)) return *text;
+  const auto* list = std::get_if<ValueList>(&value.data);
+  if (list == nullptr) return to_toml(value);
+  std::string joined;
+  for (const Value& item : *list) joined += (joined.empty() ? "" : " ") + plain(item);
+  return joined;
+}
+
 int doctor(const Context& context) {
   const Value env = recipe::environment();
   constexpr int64_t kSide = 1024;
   const double fp32 = recipe::gemm_gflops(kSide, false), bf16 = recipe::gemm_gflops(kSide, true);
   look::Table table({"doctor", ""});
-  for (const auto& [key, value] : env.table()) table.add({key, to_toml(value)});
+  for (const auto& [key, value] : env.table()) table.add({key, plain(value)});
   table.add(
       {"product fp32", fmt::format("{:.0f} GFLOP/s with {} threads", fp32, at::get_num_threads())});
   table.add({"product bf16",

@@ -38,7 +38,8 @@ at::Tensor text_tensor(const std::vector<std::string>& texts) {
 
 int embed(const Context& context, const EmbedArguments& a) {
   const vision::Bundle bundle = vision::load_bundle(vision::find_bundle(a.run));
-  const std::shared_ptr<const vision::ImageSource> source = vision::open_source(a.data, a.source);
+  const std::shared_ptr<const vision::ImageSource> source =
+      vision::open_source(a.data, vision::options_for(bundle, a.source));
   StatusLine status(context);
   const auto features =
       vision::extract_features(bundle, source, a.features, picture_progress(status, "embedding"));
@@ -87,8 +88,10 @@ int near(const Context& context, const NearArguments& a) {
   const vision::Bundle bundle = vision::load_bundle(vision::find_bundle(a.run));
   vision::FeatureOptions strict = a.features;
   strict.on_bad_image = "fail";
-  const std::shared_ptr<const vision::ImageSource> query = vision::open_source(a.query, a.source);
-  const std::shared_ptr<const vision::ImageSource> bank = vision::open_source(a.in, a.source);
+  const std::shared_ptr<const vision::ImageSource> query =
+      vision::open_source(a.query, vision::options_for(bundle, a.source));
+  const std::shared_ptr<const vision::ImageSource> bank =
+      vision::open_source(a.in, vision::options_for(bundle, a.source));
   const auto q = vision::extract_features(bundle, query, strict);
   StatusLine status(context);
   const auto b =

@@ -79,7 +79,8 @@ int eval(const Context& context, EvalArguments& a) {
     return one_shot(context, a, bundle);
   }
   a.options.knn.k = a.k;
-  const auto data = recipe::open_labelled(data_of(a), {}, static_cast<uint64_t>(a.split_seed));
+  const auto data = recipe::open_labelled(data_of(a), vision::options_for(bundle),
+                                          static_cast<uint64_t>(a.split_seed));
   StatusLine status(context);
   const auto result = recipe::evaluate(bundle, data, a.options,
                                        [&](const std::string& doing) { status.show(doing); });
@@ -95,8 +96,11 @@ int eval(const Context& context, EvalArguments& a) {
   context.print(table.str(context.color, context.width));
   const auto& view = bundle.preprocess.views.front();
   const std::string how =
-      fmt::format("encoder {}, frozen features of a {} x {} view without chance; {}; {} {}",
-                  folder.string(), view.height, view.width, data.description, a.options.seeds,
+      fmt::format("encoder {}, {} a {} x {} view without chance; {}; {} {}", folder.string(),
+                  std::find(tasks.begin(), tasks.end(), "finetune") == tasks.end()
+                      ? "frozen features of"
+                      : "frozen features (fine-tuned and scratch: all weights) of",
+                  view.height, view.width, data.description, a.options.seeds,
                   a.options.seeds == 1 ? "seed" : "seeds (mean +- standard deviation)");
   context.print(how + "\n");
   print_bad_images(context, result.bad);
@@ -157,7 +161,7 @@ Command eval_command() {
         app.add_option("--k", a->k, "neighbours of knn, each by itself")
             ->delimiter(',')
             ->capture_default_str()
-            ->check(CLI::PositiveNumber)
+            ->check(CLI::Range(1, 1 << 30))
             ->group("Measures");
         app.add_option("--knn-temperature", o.knn.temperature,
                        "a neighbour votes with "

@@ -103,7 +103,8 @@ int info_source(const Context& context, const std::string& path) {
     int64_t bad = 0, bytes = 0;
     int low = std::numeric_limits<int>::max(), high = 0;
     std::map<std::string, int64_t> kinds, labels;
-    std::string first_bad;
+    std::vector<std::string> first_bad;
+    constexpr size_t kNamed = 10;
     for (int64_t i = 0; i < source->size(); ++i) {
       bytes += source->stored_bytes(i);
       try {
@@ -111,9 +112,12 @@ int info_source(const Context& context, const std::string& path) {
         low = std::min({low, info.height, info.width});
         high = std::max({high, info.height, info.width});
         const int bits = 8 * static_cast<int>(vision::size_of(info.type));
-        ++kinds[fmt::format("{} {} x {} bit", vision::name_of(info.format), info.channels, bits)];
+        ++kinds[fmt::format("{}, {} of {} bit{}", vision::name_of(info.format),
+                            look::counted(info.channels, "channel"), bits,
+                            info.type == vision::PixelType::f32 ? " float" : "")];
       } catch (const std::exception& error) {
-        if (bad++ == 0) first_bad = error.what();
+        ++bad;
+        if (first_bad.size() < kNamed) first_bad.push_back(error.what());
       }
       if (source->label(i) >= 0) {
         ++labels[source->class_names()[static_cast<size_t>(source->label(i))]];
@@ -124,7 +128,7 @@ int info_source(const Context& context, const std::string& path) {
     table.add({"stored", look::format_bytes(static_cast<double>(bytes))});
     if (high > 0) table.add({"sides", fmt::format("{} to {} pixels", low, high)});
     for (const auto& [kind, count] : kinds) table.add({kind, look::format_count(count)});
-    if (bad > 0) table.add({"bad", fmt::format("{}, the first: {}", bad, first_bad)});
+    if (bad > 0) table.add({"bad", fmt::format("{} cannot be read, by their headers", bad)});
     if (labels.empty()) {
       table.add({"classes", "no labels"});
     } else {
@@ -133,14 +137,16 @@ int info_source(const Context& context, const std::string& path) {
         least = std::min(least, count);
         most = std::max(most, count);
       }
-      table.add({"classes", fmt::format("{}, {} to {} pictures each", labels.size(), least, most)});
+      const std::string each =
+          least == most ? fmt::format("{}", least) : fmt::format("{} to {}", least, most);
+      table.add({"classes", fmt::format("{}, {} pictures each", labels.size(), each)});
     }
     context.print(table.str(context.color, context.width) + "\n");
-    json[split.empty() ? "all" : split] = {{"pictures", source->size()},
-                                           {"bytes", bytes},
-                                           {"bad", bad},
-                                           {"kinds", kinds},
-                                           {"labels", labels}};
+    for (const std::string& text : first_bad) context.print("  " + text + "\n");
+    if (bad > static_cast<int64_t>(first_bad.size()) && bad > 0) context.print("  ...\n");
+    json[split.empty() ? "all" : split] = {
+        {"pictures", source->size()}, {"bytes", bytes}, {"bad", bad},
+        {"first_bad", first_bad},     {"kinds", kinds}, {"labels", labels}};
   }
   context.write_json(json);
   return 0;
@@ -148,7 +154,7 @@ int info_source(const Context& context, const std::string& path) {
 
 int info(const Context& context, const std::string& path) {
   if (RunFolder::holds_run(path)) return info_run(context, path);
-  if (fs::exists(fs::path(path) / "encoder.json")) {
+  if (std::error_code ignored; fs::exists(fs::path(path) / "encoder.json", ignored)) {
     look::Table table({"bundle", path});
     nlohmann::json json = describe_bundle(path, table);
     json["kind"] = "bundle";

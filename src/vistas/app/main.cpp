@@ -31,6 +31,7 @@ void install_signals() {
   action.sa_handler = on_signal;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit of file sizes fails as on a full disk
 }
 
 // Freed activations of one step serve the next one: handing them back to the system between steps

@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "vistas/app/command.h"
 #include "vistas/app/shared.h"
+#include "vistas/base/error.h"
 #include "vistas/look/text.h"
 #include "vistas/vision/sources/source.h"
 
@@ -20,6 +23,11 @@ struct PackArguments {
 int pack(const Context& context, const PackArguments& a) {
   const auto source = vision::open_source(a.data, a.source);
   const auto result = vision::pack_source(*source, a.out, a.options, a.on_bad_image);
+  if (result.pictures == 0) {
+    std::filesystem::remove(a.out);
+    throw Error(ErrorKind::data, {.what = a.data + ": none of the pictures can be read",
+                                  .got = result.bad.first.front()});
+  }
   context.print(fmt::format("{}: {}, {}\n", a.out, look::counted(result.pictures, "picture"),
                             look::format_bytes(static_cast<double>(result.bytes))));
   print_bad_images(context, result.bad);

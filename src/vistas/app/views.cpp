@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 
 #include "vistas/app/command.h"
+#include "vistas/app/shared.h"
 #include "vistas/base/error.h"
 #include "vistas/look/grid.h"
 #include "vistas/look/text.h"
 #include "vistas/vision/sources/encode.h"
+#include "vistas/vision/sources/sample_reader.h"
 #include "vistas/vision/sources/source.h"
 #include "vistas/vision/views/maker.h"
 
@@ -40,16 +42,21 @@ vision::ViewRecipe views_of(const ViewsArguments& a) {
 }
 
 int views(const Context& context, const ViewsArguments& a) {
-  const auto source = vision::open_source(a.data);
+  const std::shared_ptr<const vision::ImageSource> source = vision::open_source(a.data);
   const vision::ViewRecipe recipe = views_of(a);
   std::vector<vision::Image> images;  // keeps the pixels that the cells look at
   std::vector<std::string> captions;
-  const int64_t pictures = std::min(a.pictures, source->size());
-  int64_t columns = 0;
-  for (int64_t i = 0; i < pictures; ++i) {
+  const vision::SampleReader reader(source, "skip");
+  const int64_t wanted = std::min(a.pictures, source->size());
+  int64_t pictures = 0, columns = 0;
+  constexpr int64_t kMaxColumns = 9;
+  for (int64_t i = 0; i < source->size() && pictures < wanted; ++i) {
     vision::Image storage;
-    vision::Box part;
-    const vision::ImageView picture = source->read(i, nullptr, storage, part);
+    const vision::Sample sample = reader.read(i, {}, storage);
+    if (sample.index < i) break;  // those that can be read are all shown
+    i = sample.index;
+    ++pictures;
+    const vision::ImageView picture = sample.view;
     const vision::ViewMaker maker(recipe, picture.channels, picture.type);
     columns = 1 + a.draws * maker.view_count();
     const auto keep = [&](const vision::ImageView& view, const std::string& caption) {
@@ -71,17 +78,24 @@ int views(const Context& context, const ViewsArguments& a) {
                                                trace.box.height, trace.hflip ? " flip" : ""));
       }
     }
+    // The next picture begins a row.
+    for (int64_t c = columns; c > kMaxColumns && c % kMaxColumns != 0; ++c) {
+      images.emplace_back();
+      captions.emplace_back();
+    }
   }
   std::vector<look::GridCell> cells;
   for (size_t i = 0; i < images.size(); ++i) cells.push_back({images[i].view(), captions[i]});
-  constexpr int64_t kMaxColumns = 9;
   look::GridOptions options;
   options.columns = static_cast<int>(std::min(columns, kMaxColumns));
   options.title = fmt::format("{}: views of {}", a.recipe, a.data);
   vision::write_png(a.out, look::compose_grid(cells, options).view());
   context.print(fmt::format("{}: {}, {}{}\n", a.out, look::counted(pictures, "picture"),
                             look::counted(columns - 1, "view"), pictures == 1 ? "" : " of each"));
-  context.write_json({{"file", a.out}, {"pictures", pictures}, {"views_of_each", columns - 1}});
+  print_bad_images(context, reader.bad_images());
+  nlohmann::json json = {{"file", a.out}, {"pictures", pictures}, {"views_of_each", columns - 1}};
+  add_bad_images(json, reader.bad_images());
+  context.write_json(json);
   return 0;
 }
 

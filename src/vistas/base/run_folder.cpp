@@ -58,7 +58,8 @@ void sync_tree(const fs::path& folder) {
 }  // namespace
 
 bool RunFolder::holds_run(const fs::path& path) {
-  return fs::exists(path / "config.toml");
+  std::error_code ignored;  // what cannot be looked into is no run
+  return fs::exists(path / "config.toml", ignored);
 }
 
 void RunFolder::check_free(const fs::path& path) {

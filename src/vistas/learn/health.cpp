@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "vistas/contrast/statistics.h"
@@ -14,18 +15,24 @@ namespace {
 constexpr double kCollapsedShare = 0.1;
 // A loss this near to that of a collapse is at it.
 constexpr double kSameLoss = 0.005;
+// A loss so many times that of the start (or 1) grows without end.
+constexpr double kGrownLoss = 100;
 
-void judge(Health& h, double rank_limit, const Collapse& collapse, double loss) {
-  if (!std::isfinite(h.gradient_norm)) {
-    h.verdict = "divergence: the gradient is not finite";
+void judge(Health& h, double rank_limit, const Collapse& collapse, const LossSoFar& loss) {
+  const bool grown =
+      std::isfinite(loss.first) && loss.now > kGrownLoss * std::max(1.0, std::abs(loss.first));
+  if (!std::isfinite(h.gradient_norm) || grown) {
+    h.verdict =
+        grown ? fmt::format("divergence: the loss went from {:.4g} to {:.4g}", loss.first, loss.now)
+              : "divergence: the gradient is not finite";
     h.cure =
         "Lower schedule.lr, lengthen schedule.warmup_epochs, or use train.precision = \"fp32\"";
   } else if (h.std < kCollapsedShare * h.std_expected) {
     h.verdict = fmt::format("collapse: embeddings hardly differ (std {:.4f}, even spread {:.4f})",
                             h.std, h.std_expected);
     h.cure = collapse.cure;
-  } else if (std::abs(loss - collapse.loss) <= kSameLoss * collapse.loss) {
-    h.verdict = fmt::format("collapse: the loss stays at {:.3f} = {}", loss, collapse.meaning);
+  } else if (loss.settled && std::abs(loss.now - collapse.loss) <= kSameLoss * collapse.loss) {
+    h.verdict = fmt::format("collapse: the loss stays at {:.3f} = {}", loss.now, collapse.meaning);
     h.cure = collapse.cure;
   } else if (h.effective_rank < rank_limit) {
     h.verdict = fmt::format("dimensional collapse: effective rank {:.1f}", h.effective_rank);
@@ -39,7 +46,7 @@ void judge(Health& h, double rank_limit, const Collapse& collapse, double loss) 
 }  // namespace
 
 Health measure_health(const Embeddings& embeddings, double gradient_norm, const Collapse& collapse,
-                      double loss) {
+                      const LossSoFar& loss) {
   const at::NoGradGuard no_grad;
   Health h;
   h.gradient_norm = gradient_norm;

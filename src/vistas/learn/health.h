@@ -25,11 +25,16 @@ struct Health {
   std::string cure;     // one sentence
 };
 
+struct LossSoFar {
+  double first = std::numeric_limits<double>::quiet_NaN();  // where it began
+  double now = std::numeric_limits<double>::quiet_NaN();
+  bool settled = false;  // late enough that a loss at a collapse's value is a bad sign
+};
+
 // Reads the first live embedding and as its partner the second one or, where there is none, the
-// first fixed one; alignment and similarities are 0 without a partner. `loss` is held against
-// `collapse.loss`; NaN, as early in a run when a loss at that value is no bad sign, skips that.
+// first fixed one; alignment and similarities are 0 without a partner. A settled loss
+// is held against `collapse.loss`; one that has grown a hundredfold diverges.
 Health measure_health(const Embeddings& embeddings, double gradient_norm,
-                      const Collapse& collapse = {},
-                      double loss = std::numeric_limits<double>::quiet_NaN());
+                      const Collapse& collapse = {}, const LossSoFar& loss = {});
 
 }  // namespace vistas::learn

@@ -103,12 +103,17 @@ Trainer::Trainer(TrainParts parts)
       precision_(choose_precision(parts_.train.precision, device_)) {
   const TrainOptions& o = parts_.train;
   per_epoch_ = Loader::steps_per_epoch(parts_.data->size(), o.batch);
+  if (parts_.data->size() < 2) {
+    throw Error(ErrorKind::data, {.what = "training compares samples with each other",
+                                  .got = fmt::format("{} sample", parts_.data->size()),
+                                  .expected = "2 or more"});
+  }
   if (per_epoch_ == 0) {
-    throw Error(ErrorKind::usage,
-                {.what = "train.batch is larger than the data",
-                 .got = fmt::format("{} of {} samples", o.batch, parts_.data->size()),
-                 .fix = fmt::format("Use a smaller batch: --set train.batch={}",
-                                    std::max<int64_t>(2, parts_.data->size() / 2))});
+    throw Error(
+        ErrorKind::usage,
+        {.what = "train.batch is larger than the data",
+         .got = fmt::format("{} of {} samples", o.batch, parts_.data->size()),
+         .fix = fmt::format("Use a smaller batch: --set train.batch={}", parts_.data->size())});
   }
   check_micro_batch(o.batch, o.micro_batch);
   total_ = o.steps > 0 ? o.steps : o.epochs * per_epoch_;
@@ -198,6 +203,7 @@ double Trainer::train_step(Loader& loader, Embeddings* embeddings) {
                  .fix = "Lower schedule.lr, lengthen schedule.warmup_epochs, or try "
                         "--set train.precision=fp32"});
   }
+  if (std::isnan(first_loss_)) first_loss_ = value;
   loss.backward();
   replay_micro_batches(method, micro_batches, whole);
   if (embeddings != nullptr) *embeddings = whole.embeddings;
@@ -265,9 +271,8 @@ StepReport Trainer::report(const Interval& interval, const Embeddings& embedding
   r.samples_per_second =
       static_cast<double>(interval.steps * parts_.train.batch) / interval.seconds;
   r.waiting = interval.waited / interval.seconds;
-  const bool settled = step_ > total_ / 10;
   r.health = measure_health(embeddings, optimizer_->gradient_norm(), parts_.method->collapse(),
-                            settled ? r.loss : std::numeric_limits<double>::quiet_NaN());
+                            {.first = first_loss_, .now = r.loss, .settled = step_ > total_ / 10});
   return r;
 }
 
@@ -308,6 +313,7 @@ TrainResult Trainer::run(const RunFolder* run, TrainObserver& observer,
   double waited_before = 0;
   Interval interval;
   std::string last_verdict;
+  if (run != nullptr && !run->has_checkpoint()) save(*run, false);  // resumable from the first step
   while (step_ < total_ && !result.stopped) {
     const bool report_due = (step_ + 1) % o.log_every == 0 || step_ + 1 == total_;
     Embeddings embeddings;

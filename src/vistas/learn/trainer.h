@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -130,6 +131,7 @@ class Trainer {
   int64_t per_epoch_ = 0, total_ = 0;
   int64_t step_ = 0;
   double best_score_ = -1;
+  double first_loss_ = std::numeric_limits<double>::quiet_NaN();  // of this object's first step
 };
 
 }  // namespace vistas::learn

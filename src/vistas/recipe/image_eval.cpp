@@ -218,6 +218,12 @@ LabelledData open_labelled(const std::string& path, const vision::SourceOptions&
   const Source all = vision::open_source(path, options);
   const auto labels = label_vector(*all, "measuring");
   const auto split = measure::stratified_split(labels, 0.2, seed);
+  if (split.test.empty()) {
+    throw Error(ErrorKind::data, {.what = path + ": nothing is left to measure on",
+                                  .got = "classes of a single picture",
+                                  .expected = "two pictures of a class or more, or folders train "
+                                              "and test"});
+  }
   data.train = vision::subset(all, split.train);
   data.test = vision::subset(all, split.test);
   data.description = fmt::format(

@@ -30,7 +30,8 @@ vision::ViewRecipe preprocess_of(const Config& config) {
   return vision::builtin_recipe("eval", config.view_options.options);
 }
 
-// kNN accuracy on a fifth of some labelled pictures against the others.
+// kNN accuracy on a fifth of some labelled pictures against the others; none without two pictures
+// of a class.
 std::function<double(learn::Encoder&)> online_score(
     const Config& config, const std::shared_ptr<vision::ImageEncoder>& encoder,
     const std::shared_ptr<const vision::ImageSource>& source) {
@@ -41,6 +42,9 @@ std::function<double(learn::Encoder&)> online_score(
   const auto share =
       std::min(1.0, static_cast<double>(kScorePictures) / static_cast<double>(source->size()));
   const auto drawn = measure::draw_labels(labels, {.fraction = share}, seed);
+  std::vector<int64_t> drawn_labels;
+  for (const int64_t i : drawn) drawn_labels.push_back(labels[static_cast<size_t>(i)]);
+  if (measure::stratified_split(drawn_labels, kHeldOut, seed).test.empty()) return nullptr;
   const std::shared_ptr<const vision::ImageSource> pictures = vision::subset(source, drawn);
   const vision::Bundle bundle{config.encoder, encoder, preprocess_of(config)};
   vision::FeatureOptions options;
@@ -65,6 +69,16 @@ std::function<double(learn::Encoder&)> online_score(
   };
 }
 
+// A text in the run's env.json; empty if there is none.
+std::string noted(const RunFolder& run, const std::string& key) {
+  const std::string file = (run.path() / "env.json").string();
+  const Value env = parse_json(read_file(file), file);
+  const auto found = env.table().find(key);
+  if (found == env.table().end()) return "";
+  const auto* text = std::get_if<std::string>(&found->second.data);
+  return text == nullptr ? "" : *text;
+}
+
 }  // namespace
 
 std::shared_ptr<const vision::ImageSource> open_training_data(const Config& config) {
@@ -79,10 +93,12 @@ Value suitable_settings(const vision::ImageSource& source, const MethodEntry& me
   const int64_t n = source.size();
   std::vector<int> sides;
   std::string problem;
+  bool coloured = true;  // views that change colours know grey and RGB
   for (int64_t i = 0; i < std::min<int64_t>(n, 64); ++i) {
     try {
       const auto info = source.info(i * n / std::min<int64_t>(n, 64));
       sides.push_back(std::min(info.height, info.width));
+      coloured = coloured && (info.channels == 1 || info.channels == 3);
     } catch (const Error& error) {
       problem = error.what();  // data.on_bad_image is for training to obey
     }
@@ -123,7 +139,7 @@ batch = {}
 epochs = {}
 score_every = {}
 )",
-                             method.views, size, size <= 32 ? 0.5 : 1.0,
+                             coloured ? method.views : "light", size, size <= 32 ? 0.5 : 1.0,
                              size <= 64 ? "cifar" : "imagenet", size <= 64 ? 16 : 32, method.name,
                              batch, epochs, std::max<int64_t>(1, epochs / 10)),
                  "the settings for this data");
@@ -180,18 +196,20 @@ void write_run_files(const RunFolder& run, const Config& config,
   table["data"] = Value{.data = config.data.path};
   table["data_fingerprint"] = Value{.data = fmt::format("{:016x}", vision::fingerprint(source))};
   table["pictures"] = Value{.data = source.size()};
+  table["config"] = Value{.data = config.to_toml()};
   write_file_atomic(run.path() / "env.json", to_json(env));
   write_file_atomic(run.path() / "views.toml", vision::to_toml(config.views()));
   write_file_atomic(run.config(), config.to_toml());  // last: from now on this is a run
 }
 
+Config began_with(const RunFolder& run) {
+  const std::string text = noted(run, "config");
+  return Config(text.empty() ? read_toml(run.config()) : parse_toml(text, "env.json: config"));
+}
+
 void check_same_data(const RunFolder& run, const vision::ImageSource& source) {
-  const std::string file = (run.path() / "env.json").string();
-  const Value env = parse_json(read_file(file), file);
-  const auto found = env.table().find("data_fingerprint");
-  if (found == env.table().end()) return;
-  const auto* stored = std::get_if<std::string>(&found->second.data);
-  if (stored != nullptr && *stored != fmt::format("{:016x}", vision::fingerprint(source))) {
+  const std::string stored = noted(run, "data_fingerprint");
+  if (!stored.empty() && stored != fmt::format("{:016x}", vision::fingerprint(source))) {
     throw Error(ErrorKind::data, {.what = run.path().string() + ": the pictures have changed since "
                                                                 "the run began",
                                   .got = fmt::format("{} pictures", source.size()),

@@ -33,6 +33,9 @@ ImageTraining image_training(const Config& config,
 // config.toml, env.json (with a fingerprint of the data) and views.toml.
 void write_run_files(const RunFolder& run, const Config& config, const vision::ImageSource& source);
 
+// The configuration of the run's first step, whatever config.toml says by now.
+Config began_with(const RunFolder& run);
+
 // A data error if the pictures are not those the run began with.
 void check_same_data(const RunFolder& run, const vision::ImageSource& source);
 

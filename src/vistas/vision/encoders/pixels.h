@@ -5,9 +5,9 @@
 
 namespace vistas::vision {
 
-// Throws a usage error unless `pixels` is [B, channels, H, W] of floating-point numbers and, where
-// `size` is given, H = W = size.
+// Throws a usage error unless `pixels` is [B, channels, H, W] of floating-point numbers, H and W
+// multiples of `patch`.
 void check_pixels(const at::Tensor& pixels, const char* encoder, int64_t channels,
-                  int64_t size = 0);
+                  int64_t patch = 1);
 
 }  // namespace vistas::vision

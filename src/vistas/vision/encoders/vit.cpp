@@ -120,14 +120,27 @@ Vit::Vit(const VitShape& shape, uint64_t seed) : shape_(shape) {
   norm_ = encoder->register_module("ln", std::make_shared<LayerNorm>(shape.dim));
 }
 
+at::Tensor Vit::positions(int64_t height, int64_t width) const {
+  const int64_t side = shape_.image_size / shape_.patch;
+  const int64_t rows = height / shape_.patch, columns = width / shape_.patch;
+  if (rows == side && columns == side) return position_;
+  const at::Tensor grid =
+      position_.slice(1, 1).reshape({1, side, side, shape_.dim}).permute({0, 3, 1, 2});
+  const at::Tensor resized =
+      at::upsample_bicubic2d(grid.to(at::kFloat), {rows, columns}, /*align_corners=*/false);
+  return at::cat(
+      {position_.slice(1, 0, 1), resized.flatten(2).transpose(1, 2).to(position_.scalar_type())},
+      1);
+}
+
 std::vector<at::Tensor> Vit::stages(const at::Tensor& pixels) {
-  check_pixels(pixels, "vit", shape_.channels, shape_.image_size);
+  check_pixels(pixels, "vit", shape_.channels, shape_.patch);
   const at::Tensor patches =
       at::conv2d(pixels, patch_weight_, patch_bias_, {shape_.patch, shape_.patch})
           .flatten(2)
           .transpose(1, 2);
   const at::Tensor first = class_token_.expand({pixels.size(0), -1, -1}).to(patches.scalar_type());
-  at::Tensor x = at::cat({first, patches}, 1) + position_;
+  at::Tensor x = at::cat({first, patches}, 1) + positions(pixels.size(2), pixels.size(3));
   std::vector<at::Tensor> outputs;
   for (const auto& block : blocks_) outputs.push_back(x = block->forward(x));
   return outputs;

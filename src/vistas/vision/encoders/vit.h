@@ -38,6 +38,10 @@ class Vit : public ImageEncoder {
   std::vector<at::Tensor> stages(const at::Tensor& pixels);
 
  private:
+  // Positions of the tokens of a picture: for another size than shape.image_size the grid of
+  // positions is resized (bicubic), as DINO does for its small views.
+  at::Tensor positions(int64_t height, int64_t width) const;
+
   VitShape shape_;
   at::Tensor class_token_, position_;
   at::Tensor patch_weight_, patch_bias_;

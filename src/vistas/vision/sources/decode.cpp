@@ -86,7 +86,7 @@ void check_size(const std::string& name, PictureFormat format, int64_t height, i
                 {.what = name + ": picture too large",
                  .got = fmt::format("{} x {} pixels, {} channels", width, height, channels),
                  .expected = fmt::format("at most {} pixels", options.max_pixels),
-                 .fix = "Raise max_pixels if this file is meant to be so large"});
+                 .fix = "If it is meant to be so large: --set data.max_pixels=N in training"});
   }
 }
 

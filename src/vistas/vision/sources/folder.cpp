@@ -72,11 +72,12 @@ Listing list(const fs::path& folder) {
   for_each_entry(folder, [&](const fs::directory_entry& entry) {
     const std::string name = entry.path().filename().string();
     if (name.starts_with('.')) return;
-    std::error_code ignored;  // a dangling link is neither
+    std::error_code ignored;
     if (entry.is_directory(ignored)) {
       found.folders.push_back(name);
-    } else if (has_picture_extension(name) && entry.is_regular_file(ignored)) {
-      found.pictures.push_back(name);
+    } else if (has_picture_extension(name) &&
+               (entry.is_regular_file(ignored) || entry.is_symlink(ignored))) {
+      found.pictures.push_back(name);  // a dangling link is a picture that cannot be read
     }
   });
   return found;
@@ -182,6 +183,7 @@ std::unique_ptr<ImageSource> open_list(const fs::path& path, const SourceOptions
   bool first_has_class = false;
   int64_t number = 0;
   for (std::string line; std::getline(in, line);) {
+    if (number == 0 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);  // a mark of UTF-8
     ++number;
     if (line.ends_with('\r')) line.pop_back();
     if (line.empty()) continue;

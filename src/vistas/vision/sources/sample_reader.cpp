@@ -31,13 +31,35 @@ SampleReader::SampleReader(std::shared_ptr<const ImageSource> source,
                            const std::string& on_bad_image)
     : source_(std::move(source)), skip_(on_bad_image == "skip") {}
 
+void SampleReader::require(int channels, PixelType type) {
+  channels_ = channels;
+  type_ = type;
+}
+
+void SampleReader::check_kind(int64_t i, int channels, PixelType type) const {
+  if (channels_ == 0 || (channels == channels_ && type == type_)) return;
+  const auto kind = [](int c, PixelType t) {
+    return fmt::format("{} channel{} of {} bit", c, c == 1 ? "" : "s", 8 * size_of(t));
+  };
+  throw Error(ErrorKind::data,
+              {.what = source_->name(i) + ": of another kind than the first picture",
+               .got = kind(channels, type),
+               .expected = kind(channels_, type_)});
+}
+
 Sample SampleReader::read(int64_t i, const ChooseBox& choose, Image& storage) const {
   const int64_t n = source_->size();
   for (int64_t tries = 1;; ++tries, i = (i + 1) % n) {
     try {
       Sample sample{.index = i};
       take_decode_warnings();
-      sample.view = source_->read_part(i, choose, storage, sample.part);
+      const auto checked = [&](const PictureInfo& picture) {
+        check_kind(i, picture.channels, picture.type);
+        return choose(picture);
+      };
+      sample.view =
+          source_->read_part(i, choose ? ChooseBox(checked) : ChooseBox(), storage, sample.part);
+      check_kind(i, sample.view.channels, sample.view.type);
       if (take_decode_warnings() > 0) note(damaged_, i, source_->name(i));
       return sample;
     } catch (const Error& error) {

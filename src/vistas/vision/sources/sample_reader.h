@@ -39,6 +39,9 @@ class SampleReader {
 
   SampleReader(std::shared_ptr<const ImageSource> source, const std::string& on_bad_image);
 
+  // From now on a picture of other channels or another type counts as bad.
+  void require(int channels, PixelType type);
+
   // `choose` sees the picture that is read in the end; empty: whole pictures.
   Sample read(int64_t i, const ChooseBox& choose, Image& storage) const;
 
@@ -49,10 +52,13 @@ class SampleReader {
   // Texts by index; only the first ten are kept, the others are empty.
   using Notes = std::map<int64_t, std::string>;
 
+  void check_kind(int64_t i, int channels, PixelType type) const;
   void note(Notes& notes, int64_t i, const std::string& text) const;
 
   std::shared_ptr<const ImageSource> source_;
   bool skip_;
+  int channels_ = 0;  // 0: any kind
+  PixelType type_ = PixelType::u8;
   mutable std::mutex mutex_;
   mutable Notes bad_, damaged_;
 };

@@ -1,9 +1,12 @@
 #include "vistas/vision/tasks/bundle.h"
 
+#include <map>
+
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
 #include "vistas/base/run_folder.h"
 #include "vistas/learn/tensors.h"
+#include "vistas/vision/encoders/vit.h"
 
 namespace fs = std::filesystem;
 
@@ -20,6 +23,20 @@ std::string bundle_json(const EncoderOptions& options, const ViewRecipe& preproc
   table["format"] = Value{.data = int64_t{1}};
   return to_json(json);
 }
+
+namespace {
+
+// A vision transformer's file may have timm's names.
+void use_names_of(const TensorFile& file, learn::NamedTensors& targets) {
+  if (file.find("cls_token") == nullptr) return;
+  std::map<std::string, std::string> theirs;
+  for (const TensorView& view : file.tensors()) theirs[vit_name_from_timm(view.name)] = view.name;
+  for (auto& [name, target] : targets) {
+    if (const auto found = theirs.find(name); found != theirs.end()) name = found->second;
+  }
+}
+
+}  // namespace
 
 fs::path find_bundle(const fs::path& path) {
   if (fs::exists(path / "encoder.json")) return path;
@@ -46,10 +63,18 @@ Bundle load_bundle(const fs::path& folder) {
   fields_of(bundle.options).set_all(table.at("encoder"));
   bundle.preprocess = parse_recipe(table.at("preprocess"));
   bundle.encoder = make_encoder(bundle.options, 0);
+  learn::NamedTensors targets = learn::named_tensors(*bundle.encoder);
   const TensorFile weights(folder / "encoder.safetensors");
-  learn::load_into(weights, "", learn::named_tensors(*bundle.encoder));
+  use_names_of(weights, targets);
+  learn::load_into(weights, "", targets);
   bundle.encoder->eval();
   return bundle;
+}
+
+SourceOptions options_for(const Bundle& bundle, SourceOptions options) {
+  const int64_t channels = bundle.options.channels;
+  options.channels = channels == 1 ? "grey" : channels == 3 ? "rgb" : "keep";
+  return options;
 }
 
 Bundle untrained(const Bundle& bundle, uint64_t seed) {

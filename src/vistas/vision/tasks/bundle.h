@@ -7,6 +7,7 @@
 #include <string>
 
 #include "vistas/vision/encoders/encoders.h"
+#include "vistas/vision/sources/source.h"
 #include "vistas/vision/views/recipe.h"
 
 namespace vistas::vision {
@@ -25,6 +26,9 @@ std::string bundle_json(const EncoderOptions& options, const ViewRecipe& preproc
 std::filesystem::path find_bundle(const std::filesystem::path& path);
 
 Bundle load_bundle(const std::filesystem::path& folder);
+
+// `options` that read pictures in the channels of the encoder: grey for one, RGB for three.
+SourceOptions options_for(const Bundle& bundle, SourceOptions options = {});
 
 // The same architecture with random weights, a function of the seed.
 Bundle untrained(const Bundle& bundle, uint64_t seed);

@@ -5,7 +5,8 @@
 namespace vistas::vision {
 namespace {
 
-// The pictures of a source all come with the channels and type of the first that can be read.
+// Batches hold pictures of the channels and type of the first that can be read; others are bad
+// ones.
 ViewMaker maker_for(const SampleReader& reader, const ViewRecipe& views) {
   Image storage;
   const ImageView first = reader.read(0, {}, storage).view;
@@ -22,7 +23,9 @@ struct Scratch {
 
 ImageBatches::ImageBatches(std::shared_ptr<const ImageSource> source, const ViewRecipe& views,
                            const std::string& on_bad_image, uint64_t seed)
-    : reader_(std::move(source), on_bad_image), maker_(maker_for(reader_, views)), seed_(seed) {}
+    : reader_(std::move(source), on_bad_image), maker_(maker_for(reader_, views)), seed_(seed) {
+  reader_.require(maker_.channels(), maker_.type());
+}
 
 learn::Batch ImageBatches::make(const std::vector<int64_t>& samples, uint64_t epoch) const {
   thread_local Scratch scratch;

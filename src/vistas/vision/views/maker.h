@@ -37,6 +37,7 @@ class ViewMaker {
 
   int view_count() const { return static_cast<int>(view_of_.size()); }
   int channels() const { return channels_; }
+  PixelType type() const { return type_; }
   int height(int view) const;
   int width(int view) const;
 
