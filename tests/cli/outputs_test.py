@@ -180,6 +180,12 @@ class Outputs(support.ProgramTest):
         seconds = [c["seconds_per_step"] for c in choices]
         self.assertEqual(seconds, sorted(seconds))
 
+    def test_epochs_override_the_steps_of_a_recipe(self):
+        command = ["train", "photos", "--dry-run", *FEW, "--set", "train.steps=1", "--json", "-"]
+        one = self.succeeds(*command).json()["steps"]
+        three = self.succeeds(*command, "--epochs", "3").json()["steps"]
+        self.assertEqual((one, three), (1, 3 * (len(self.names) // 8)))
+
     def test_max_time_fixes_the_steps_once(self):
         self.trains("photos", "timed", "train.epochs=100000", arguments=["--max-time", "2s"])
         config = (self.folder / "timed/config.toml").read_text()

@@ -24,7 +24,7 @@ namespace {
 
 struct TrainArguments {
   std::string input, data, out, resume;
-  std::string method, on_bad_image, batch, micro_batch, device, precision;  // short for --set
+  std::string method, on_bad_image, epochs, batch, micro_batch, device, precision;  // for --set
   std::vector<std::string> sets;
   std::string max_time;
   bool dry_run = false, list_settings = false;
@@ -46,6 +46,8 @@ Value overrides(const TrainArguments& a) {
   const auto number = [&](const std::string& key, const std::string& value) {
     if (!value.empty()) merge_into(values, parse_assignment(key + "=" + value));
   };
+  number("train.epochs", a.epochs);
+  if (!a.epochs.empty()) number("train.steps", "0");  // which would override the epochs
   number("train.batch", a.batch);
   number("train.micro_batch", a.micro_batch);
   text("train.device", a.device);
@@ -445,6 +447,10 @@ Command train_command() {
                        "short for --set data.on_bad_image=... [skip]")
             ->check(CLI::IsMember({"skip", "fail"}))
             ->group("Data");
+        app.add_option("--epochs", a->epochs,
+                       "passes over the data; short for --set train.epochs=...")
+            ->type_name("N")
+            ->group("Running");
         app.add_option("--batch", a->batch, "short for --set train.batch=... [256]")
             ->type_name("SAMPLES")
             ->group("Running");

@@ -65,6 +65,7 @@ Sample SampleReader::read(int64_t i, const ChooseBox& choose, Image& storage) co
     } catch (const Error& error) {
       if (!skip_ || error.kind() != ErrorKind::data) throw;
       note(bad_, i, error.what());
+      if (n == 1) throw;
       if (tries == std::min(n, kGiveUp)) {
         throw Error(ErrorKind::data,
                     {.what = fmt::format("{}: {} pictures in a row cannot be read; the last: {}",
