@@ -83,12 +83,13 @@ PairTiles& kept(AutogradContext* context) {
 }
 
 // Negatives of [a; b] among themselves.
-PairSet view_pairs(const at::Tensor& a, const at::Tensor& b, double scale, const at::Tensor& group,
-                   const PairOptions& options) {
-  PairSet pairs{.x = PairRows(at::cat({a, b}), options.cosine).rounded(),
-                .scale = scale,
-                .without = {0, a.size(0)},
-                .bf16 = options.bf16};
+PairSet view_pairs(const PairRows& a, const PairRows& b, double scale, const at::Tensor& group,
+                   bool bf16) {
+  const int64_t n = a.size();
+  const at::Tensor rows = at::empty({2 * n, a.raw().size(1)}, a.raw().options());
+  a.round_into(rows.slice(0, 0, n));
+  b.round_into(rows.slice(0, n));
+  PairSet pairs{.x = rows, .scale = scale, .without = {0, n}, .bf16 = bf16};
   if (group.defined()) pairs.x_group = at::cat({group, group});
   return pairs;
 }
@@ -98,9 +99,10 @@ struct ViewLogits : Function<ViewLogits> {
                                const at::Tensor& scale, const std::optional<at::Tensor>& group,
                                PairOptions options) {
     const double factor = scale.item<double>();
-    auto tiles = pair_tiles(view_pairs(a, b, factor, group.value_or(at::Tensor()), options));
-    const at::Tensor sums = tiles->log_sums(false).rows;
     const PairRows first(a, options.cosine), second(b, options.cosine);
+    auto tiles =
+        pair_tiles(view_pairs(first, second, factor, group.value_or(at::Tensor()), options.bf16));
+    const at::Tensor sums = tiles->log_sums(false).rows;
     context->save_for_backward({a, b, scale, sums});
     context->saved_data["cosine"] = options.cosine;
     keep(context, std::move(tiles));

@@ -10,8 +10,13 @@ constexpr double kShortest = 1e-12;  // as in unit_rows()
 
 PairRows::PairRows(const at::Tensor& x, bool unit) : x_(x) {
   if (!unit) return;
-  const at::Tensor length = at::linalg_vector_norm(x, 2, {1}, true, at::kDouble);
-  inverse_ = length.clamp_min(kShortest).reciprocal().masked_fill_(length == 0, 0);
+  inverse_ = at::empty({x.size(0), 1}, x.options().dtype(at::kDouble));
+  for_spans(x, x.size(0), [&](int64_t begin, int64_t end) {
+    const at::Tensor length =
+        at::linalg_vector_norm(x.slice(0, begin, end), 2, {1}, true, at::kDouble);
+    inverse_.slice(0, begin, end)
+        .copy_(length.clamp_min(kShortest).reciprocal().masked_fill_(length == 0, 0));
+  });
 }
 
 at::Tensor PairRows::wide(int64_t begin, int64_t end) const {
@@ -22,9 +27,13 @@ at::Tensor PairRows::wide(int64_t begin, int64_t end) const {
 at::Tensor PairRows::rounded() const {
   if (!inverse_.defined()) return x_;
   at::Tensor rows = at::empty_like(x_);
-  for_spans(x_, size(),
-            [&](int64_t begin, int64_t end) { rows.slice(0, begin, end).copy_(wide(begin, end)); });
+  round_into(rows);
   return rows;
+}
+
+void PairRows::round_into(at::Tensor out) const {
+  for_spans(x_, size(),
+            [&](int64_t begin, int64_t end) { out.slice(0, begin, end).copy_(wide(begin, end)); });
 }
 
 at::Tensor PairRows::gradient(const at::Tensor& g, double factor) const {

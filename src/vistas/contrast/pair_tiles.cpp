@@ -147,7 +147,8 @@ std::unique_ptr<PairTiles> pair_tiles(PairSet pairs) {
   if (!pairs.y.defined()) {
     for (size_t k = pairs.without.size(); k-- > 0;) pairs.without.push_back(-pairs.without[k]);
   }
-  if (pairs.x.is_cpu() && pairs.x.scalar_type() == at::kFloat) return cpu_pair_tiles(pairs);
+  if (pairs.x.is_cpu() && pairs.x.scalar_type() == at::kFloat)
+    return cpu_pair_tiles(std::move(pairs));
   return std::make_unique<AtenTiles>(pairs);
 }
 

@@ -106,17 +106,22 @@ struct PackedRows {
   at::Tensor lines, across, along;
 };
 
-PackedRows pack(const at::Tensor& x, int64_t rows, int64_t tile, int64_t width, bool bf16) {
+// Takes x, so that it need not be held beside its copies.
+PackedRows pack(at::Tensor x, int64_t rows, int64_t tile, int64_t width, bool bf16) {
   const int64_t panel = panel_columns();
-  at::Tensor padded = at::zeros({rows, width}, x.options());
+  at::Tensor padded =
+      at::zeros({rows, width}, x.options().dtype(bf16 ? at::kBFloat16 : at::kFloat));
   padded.narrow(0, 0, x.size(0)).narrow(1, 0, x.size(1)).copy_(x);
+  x.reset();
   PackedRows packed;
   if (bf16) {
-    const at::Tensor half = padded.to(at::kBFloat16);
-    packed.lines = half.view(at::kInt);
-    packed.along = half.view({rows / tile, tile / 2, 2, width / panel, panel})
-                       .permute({0, 3, 1, 4, 2})
-                       .contiguous();
+    packed.lines = padded.view(at::kInt);
+    // Two rows in one word, the first in its lower half.
+    const at::Tensor halves = padded.view(at::kShort).view({rows / 2, 2, width}).to(at::kInt);
+    const at::Tensor pairs = halves.select(1, 0).bitwise_and(0xffff).bitwise_or_(
+        halves.select(1, 1).bitwise_left_shift(16));
+    packed.along =
+        pairs.view({rows / tile, tile / 2, width / panel, panel}).transpose(1, 2).contiguous();
   } else {
     packed.lines = padded;
     packed.along =
@@ -138,7 +143,7 @@ T* data(const at::Tensor& x, int64_t offset) {
 
 class CpuTiles : public PairTiles {
  public:
-  explicit CpuTiles(const PairSet& pairs)
+  explicit CpuTiles(PairSet pairs)
       : self_(!pairs.y.defined()),
         bf16_(pairs.bf16 && has_bf16_products()),
         scale_(pairs.scale),
@@ -151,8 +156,9 @@ class CpuTiles : public PairTiles {
     const auto longest = [](const at::Tensor& rows) {
       return at::linalg_vector_norm(rows, 2, {1}).max().item<double>();
     };
-    const auto operand = [&](const at::Tensor& rows) {
-      return pairs.bf16 && !bf16_ ? rows.to(at::kBFloat16).to(at::kFloat) : rows;
+    const auto operand = [&](at::Tensor& rows) {
+      at::Tensor taken = std::exchange(rows, {});
+      return pairs.bf16 && !bf16_ ? taken.to(at::kBFloat16).to(at::kFloat) : taken;
     };
     const double x_length = longest(pairs.x);
     limit_ = std::abs(scale_) * x_length * (self_ ? x_length : longest(pairs.y));
@@ -361,8 +367,8 @@ class CpuTiles : public PairTiles {
 
 }  // namespace
 
-std::unique_ptr<PairTiles> cpu_pair_tiles(const PairSet& pairs) {
-  return std::make_unique<CpuTiles>(pairs);
+std::unique_ptr<PairTiles> cpu_pair_tiles(PairSet pairs) {
+  return std::make_unique<CpuTiles>(std::move(pairs));
 }
 
 }  // namespace vistas::contrast

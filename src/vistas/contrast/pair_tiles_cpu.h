@@ -7,6 +7,6 @@
 
 namespace vistas::contrast {
 
-std::unique_ptr<PairTiles> cpu_pair_tiles(const PairSet& pairs);
+std::unique_ptr<PairTiles> cpu_pair_tiles(PairSet pairs);
 
 }  // namespace vistas::contrast
