@@ -223,6 +223,18 @@ TEST(GradientCache, GradientsAreThoseOfOneGraphWithDropout) {
   }
 }
 
+TEST(GradientCache, ManyPartsHaveTheGradientsOfOneGraph) {
+  TwoViews method(Loss::nt_xent, {.type = at::kDouble});
+  const Points points(at::kDouble);
+  std::vector<Batch> parts;
+  for (int64_t first = 0; first < 20; first += 2) {
+    parts.push_back(points.make({first, first + 1}, 0));
+    for (Inputs& view : parts.back().views) view.tensors[0].second = view.at("x").clone();
+    parts.back().key = 100 + parts.size();
+  }
+  EXPECT_LE(distance(one_graph(method, parts), cached(method, parts)), 1e-12);
+}
+
 TEST(GradientCache, TheWholeBatchIsItsPartsInOrder) {
   TwoViews method(Loss::nt_xent, {});
   auto parts = three_parts(at::kFloat);

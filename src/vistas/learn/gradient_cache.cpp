@@ -12,6 +12,8 @@
 namespace vistas::learn {
 namespace {
 
+constexpr int64_t kFew = 8;  // micro-batches, of which the last keeps its graph
+
 // Rows of the micro-batches below each other; `part` gives one tensor of a micro-batch, which is
 // undefined in all of them or in none.
 template <typename Items, typename Part>
@@ -53,14 +55,16 @@ EmbeddedBatch embed_micro_batches(const MicroBatches& micro_batches) {
   const RunningStatisticsShare share(1 / static_cast<double>(micro_batches.count));
   std::vector<Batch> batches;
   std::vector<Embeddings> parts;
+  EmbeddedBatch whole;
   for (int64_t i = 0; i < micro_batches.count; ++i) {
-    const at::AutoGradMode with_graph(i + 1 == micro_batches.count);
+    const bool last = i + 1 == micro_batches.count;
+    const at::AutoGradMode with_graph(last && micro_batches.count <= kFew);
     batches.push_back(micro_batches.next());
     parts.push_back(micro_batches.embed(batches.back()));
+    if (last && micro_batches.count > kFew) whole.last_batch = batches.back();
     batches.back().views.clear();
   }
   const at::NoGradGuard no_grad;
-  EmbeddedBatch whole;
   whole.last = parts.back();
   whole.batch.key = batches.front().key;
   whole.batch.index = cat_rows(batches, [](const Batch& b) { return b.index; });
@@ -82,10 +86,15 @@ void replay_micro_batches(Method& method, const MicroBatches& micro_batches, Emb
   for (size_t i = 0; i < whole.last.live.size(); ++i) {
     begin.push_back(whole.embeddings.live[i].size(0) - whole.last.live[i].size(0));
   }
-  // The graph is gone before the next one is made.
-  send_back(std::exchange(whole.last, {}), whole.embeddings, begin);
+  // A graph is gone before the next one is made.
+  if (micro_batches.count <= kFew)
+    send_back(std::exchange(whole.last, {}), whole.embeddings, begin);
 
   const Replay replay(method);
+  if (micro_batches.count > kFew) {
+    send_back(micro_batches.embed(whole.last_batch), whole.embeddings, begin);
+    whole.last_batch = {};
+  }
   std::fill(begin.begin(), begin.end(), 0);
   for (int64_t i = 0; i + 1 < micro_batches.count; ++i) {
     const Embeddings part = micro_batches.embed(micro_batches.next());

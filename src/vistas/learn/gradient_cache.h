@@ -20,13 +20,17 @@ struct MicroBatches {
 struct EmbeddedBatch {
   Batch batch;            // without views; the key is that of the first micro-batch
   Embeddings embeddings;  // of all rows; the live ones are leaves that require gradients
-  Embeddings last;        // of the last micro-batch, with its graph
+  // Of the last micro-batch: its embeddings, with their graph; or, where the micro-batches are
+  // many, with none, and the micro-batch itself.
+  Embeddings last;
+  Batch last_batch;
 };
 
 // Pass one: the embeddings of all micro-batches, rows below each other. After backward() of their
 // loss grad() of each live one is d loss / d embedding. Only the last micro-batch, which comes
-// first in pass two, keeps its graph. Batch norm normalises each micro-batch by itself; all
-// together move its running statistics as far as one batch.
+// first in pass two, keeps its graph, and only where that saves much of pass two: the memory of the
+// loss comes on top of it. Batch norm normalises each micro-batch by itself; all together move its
+// running statistics as far as one batch.
 EmbeddedBatch embed_micro_batches(const MicroBatches& micro_batches);
 
 // Pass two, after that backward(): embeds every micro-batch but the last again, with a graph, and
