@@ -197,11 +197,9 @@ Gradients cached(Method& method, const std::vector<Batch>& parts, uint64_t extra
   return take_gradients(method);
 }
 
-// Parts of 5, 5 and 3 samples.
-std::vector<Batch> three_parts(at::ScalarType type) {
+std::vector<Batch> parts_of(const std::vector<std::vector<int64_t>>& samples, at::ScalarType type) {
   const Points points(type);
   std::vector<Batch> parts;
-  const std::vector<std::vector<int64_t>> samples{{1, 2, 3, 4, 5}, {9, 8, 7, 6, 0}, {20, 21, 22}};
   for (const auto& some : samples) {
     parts.push_back(points.make(some, 0));
     // Tensors of their own, which outlive the maker.
@@ -209,6 +207,10 @@ std::vector<Batch> three_parts(at::ScalarType type) {
     parts.back().key = 100 + parts.size();
   }
   return parts;
+}
+
+std::vector<Batch> three_parts(at::ScalarType type) {
+  return parts_of({{1, 2, 3, 4, 5}, {9, 8, 7, 6, 0}, {20, 21, 22}}, type);
 }
 
 TEST(GradientCache, GradientsAreThoseOfOneGraphWithDropout) {
@@ -225,13 +227,9 @@ TEST(GradientCache, GradientsAreThoseOfOneGraphWithDropout) {
 
 TEST(GradientCache, ManyPartsHaveTheGradientsOfOneGraph) {
   TwoViews method(Loss::nt_xent, {.type = at::kDouble});
-  const Points points(at::kDouble);
-  std::vector<Batch> parts;
-  for (int64_t first = 0; first < 20; first += 2) {
-    parts.push_back(points.make({first, first + 1}, 0));
-    for (Inputs& view : parts.back().views) view.tensors[0].second = view.at("x").clone();
-    parts.back().key = 100 + parts.size();
-  }
+  std::vector<std::vector<int64_t>> pairs;
+  for (int64_t first = 0; first < 20; first += 2) pairs.push_back({first, first + 1});
+  const auto parts = parts_of(pairs, at::kDouble);
   EXPECT_LE(distance(one_graph(method, parts), cached(method, parts)), 1e-12);
 }
 

@@ -17,7 +17,7 @@ class PairRows {
   int64_t size() const { return x_.size(0); }
   // Rows [begin, end) in float64.
   at::Tensor wide(int64_t begin, int64_t end) const;
-  // All rows in the type of x; into `out` [N, D].
+  // All rows in the type of x; the second writes them into `out` [N, D].
   at::Tensor rounded() const;
   void round_into(at::Tensor out) const;
   // The gradient of x, in its type, where that of the compared rows is g times factor; float64 [N,

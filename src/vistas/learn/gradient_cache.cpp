@@ -12,7 +12,7 @@
 namespace vistas::learn {
 namespace {
 
-constexpr int64_t kFew = 8;  // micro-batches, of which the last keeps its graph
+constexpr int64_t kFew = 8;  // micro-batches
 
 // Rows of the micro-batches below each other; `part` gives one tensor of a micro-batch, which is
 // undefined in all of them or in none.
@@ -56,12 +56,13 @@ EmbeddedBatch embed_micro_batches(const MicroBatches& micro_batches) {
   std::vector<Batch> batches;
   std::vector<Embeddings> parts;
   EmbeddedBatch whole;
+  const bool keep_graph = micro_batches.count <= kFew;
   for (int64_t i = 0; i < micro_batches.count; ++i) {
     const bool last = i + 1 == micro_batches.count;
-    const at::AutoGradMode with_graph(last && micro_batches.count <= kFew);
+    const at::AutoGradMode with_graph(last && keep_graph);
     batches.push_back(micro_batches.next());
     parts.push_back(micro_batches.embed(batches.back()));
-    if (last && micro_batches.count > kFew) whole.last_batch = batches.back();
+    if (last && !keep_graph) whole.again = batches.back();
     batches.back().views.clear();
   }
   const at::NoGradGuard no_grad;
@@ -86,15 +87,10 @@ void replay_micro_batches(Method& method, const MicroBatches& micro_batches, Emb
   for (size_t i = 0; i < whole.last.live.size(); ++i) {
     begin.push_back(whole.embeddings.live[i].size(0) - whole.last.live[i].size(0));
   }
-  // A graph is gone before the next one is made.
-  if (micro_batches.count <= kFew)
-    send_back(std::exchange(whole.last, {}), whole.embeddings, begin);
-
   const Replay replay(method);
-  if (micro_batches.count > kFew) {
-    send_back(micro_batches.embed(whole.last_batch), whole.embeddings, begin);
-    whole.last_batch = {};
-  }
+  if (whole.again) whole.last = micro_batches.embed(*std::exchange(whole.again, {}));
+  // The graph is gone before the next one is made.
+  send_back(std::exchange(whole.last, {}), whole.embeddings, begin);
   std::fill(begin.begin(), begin.end(), 0);
   for (int64_t i = 0; i + 1 < micro_batches.count; ++i) {
     const Embeddings part = micro_batches.embed(micro_batches.next());

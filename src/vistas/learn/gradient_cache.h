@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "vistas/learn/method.h"
 
@@ -18,23 +19,21 @@ struct MicroBatches {
 };
 
 struct EmbeddedBatch {
-  Batch batch;            // without views; the key is that of the first micro-batch
-  Embeddings embeddings;  // of all rows; the live ones are leaves that require gradients
-  // Of the last micro-batch: its embeddings, with their graph; or, where the micro-batches are
-  // many, with none, and the micro-batch itself.
-  Embeddings last;
-  Batch last_batch;
+  Batch batch;                 // without views; the key is that of the first micro-batch
+  Embeddings embeddings;       // of all rows; the live ones are leaves that require gradients
+  Embeddings last;             // of the last micro-batch, with their graph unless `again` is set
+  std::optional<Batch> again;  // the last micro-batch where its graph was not kept
 };
 
 // Pass one: the embeddings of all micro-batches, rows below each other. After backward() of their
-// loss grad() of each live one is d loss / d embedding. Only the last micro-batch, which comes
-// first in pass two, keeps its graph, and only where that saves much of pass two: the memory of the
-// loss comes on top of it. Batch norm normalises each micro-batch by itself; all together move its
-// running statistics as far as one batch.
+// loss grad() of each live one is d loss / d embedding. Of few micro-batches the last, which comes
+// first in pass two, keeps its graph, which saves embedding it again; of many none does, as the
+// memory of the loss would come on top of the graph. Batch norm normalises each micro-batch by
+// itself; all together move its running statistics as far as one batch.
 EmbeddedBatch embed_micro_batches(const MicroBatches& micro_batches);
 
-// Pass two, after that backward(): embeds every micro-batch but the last again, with a graph, and
-// adds to the gradient of each parameter p its
+// Pass two, after that backward(): embeds every micro-batch without a graph again, now with one,
+// and adds to the gradient of each parameter p its
 //
 //   sum over live embeddings e and micro-batches of (d loss / d e) (d e / d p).
 //
