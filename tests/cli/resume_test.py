@@ -150,6 +150,8 @@ class Resume(support.ProgramTest):
                    "train", "--resume", "whole", "--set", "schedule.lr=0.2")
         self.fails(2, ["train.batch: 8 -> 4", "views.size: 16 -> 24"], "train", "--resume", "whole",
                    "--set", "train.batch=4", "--set", "views.size=24")
+        self.fails(2, ['method.name: "simclr" -> "barlow"', "--out"],
+                   "train", "--resume", "whole", "--method", "barlow")
         self.assertEqual(self.weights("whole"), before)
         self.succeeds("train", "--resume", "whole", "--set", "schedule.lr=0.1")
         self.succeeds("train", "data", "--resume", "whole")

@@ -318,6 +318,20 @@ int finish(const Context& context, const fs::path& run, const TrainOutcome& resu
   return result.stopped ? signal_exit_code() : 0;
 }
 
+// Merges, but a method, encoder, ... of another name begins anew: it has other settings.
+void merge_for_resume(Value& base, const Value& over) {
+  auto& groups = std::get<ValueTable>(base.data);
+  const auto name = [](const Value& group) {
+    return group.is_table() && group.table().contains("name") ? to_toml(group.table().at("name"))
+                                                              : "";
+  };
+  for (const auto& [key, given] : over.table()) {
+    if (!name(given).empty() && groups.contains(key) && name(given) != name(groups.at(key)))
+      groups.erase(key);
+  }
+  merge_into(base, over);
+}
+
 int resume(const Context& context, const TrainArguments& a) {
   if (a.dry_run || !a.max_time.empty()) {
     throw Error(ErrorKind::usage,
@@ -334,7 +348,7 @@ int resume(const Context& context, const TrainArguments& a) {
   } else if (!a.input.empty()) {
     merge_into(wanted, text_setting("data.path", a.input));
   }
-  merge_into(wanted, overrides(a));
+  merge_for_resume(wanted, overrides(a));
   const auto source = recipe::open_training_data(config);
   recipe::Config wanted_config(wanted);
   recipe::settle(wanted_config, *source);
