@@ -228,8 +228,8 @@ class Outputs(support.ProgramTest):
 
     def test_eval_rows(self):
         result = self.succeeds("eval", "run", "--data", "labelled", "--tasks", "knn,linear",
-                               "--k", "3", "--labels", "50%,100%", "--seeds", "2", "--baselines",
-                               "--json", "-").json()
+                               "--k", "3", "--labels", "50%,100%", "--seeds", "2",
+                               "--baselines=pixels,untrained", "--json", "-").json()
         expected = {(encoder, task, labels) for encoder in ("trained", "pixels", "untrained")
                     for task in ("knn k=3", "linear") for labels in ("50%", "100%")}
         rows = {(r["encoder"], r["task"], r["labels"]): r for r in result["rows"]}
@@ -248,11 +248,27 @@ class Outputs(support.ProgramTest):
                               "--labels", "50%", "--seeds", "2", "--json", "-").json()
         self.assertEqual(again["rows"][0]["values"], rows["trained", "knn k=3", "50%"]["values"])
 
-    def test_finetune_beside_training_from_scratch(self):
-        result = self.succeeds("eval", "run", "--data", "labelled", "--tasks", "finetune",
-                               "--labels", "4", "--baselines", "--json", "-").json()
+    def test_eval_keeps_the_tables_of_every_call(self):
+        evaluate = ["eval", "run", "--data", "labelled", "--tasks", "knn", "--seeds", "2"]
+        kept = [self.succeeds(*evaluate, "--k", k, "--json", "-").json() for k in ("1", "2", "1")]
+        files = sorted(self.folder.glob("run/eval/knn*.json"))
+        found = [json.loads(file.read_text()) for file in files if "linear" not in file.name]
+        for result in kept:
+            self.assertEqual(found.count(result), 1)
+
+    def test_few_labels_are_said_to_vote_all(self):
+        result = self.succeeds("eval", "run", "--data", "labelled", "--tasks", "knn", "--k", "3,200")
+        self.assertIn("knn k=200 with 100% labels: all 24 labelled pictures vote", result.out)
+        self.assertNotIn("knn k=3 with", result.out)
+
+    def test_all_baselines_stand_in_one_table(self):
+        evaluate = ["eval", "run", "--data", "labelled", "--k", "3", "--labels", "4", "--json", "-"]
+        result = self.succeeds(*evaluate, "--tasks", "knn,finetune", "--baselines").json()
         self.assertEqual([(r["encoder"], r["task"], r["labelled"]) for r in result["rows"]],
-                         [("trained", "finetune", 12), ("scratch", "finetune", 12)])
+                         [("trained", "knn k=3", 12), ("pixels", "knn k=3", 12),
+                          ("untrained", "knn k=3", 12), ("trained", "finetune", 12),
+                          ("scratch", "supervised", 12)])
+        self.fails(2, ["unknown baseline 'pixel'", "pixels"], *evaluate, "--baselines=pixel")
 
     def test_splits_and_lists(self):
         self.assertEqual(set(self.embeddings("run", "labelled")),

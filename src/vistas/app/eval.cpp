@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <sstream>
+#include <utility>
 
 #include "vistas/app/command.h"
 #include "vistas/app/one_shot.h"
@@ -21,7 +23,7 @@ namespace vistas::app {
 namespace {
 
 struct EvalArguments {
-  std::string run, data;
+  std::string run, data, baselines;
   recipe::EvalOptions options;
   std::vector<int64_t> k{20, 200};
   int64_t split_seed = 0;
@@ -49,18 +51,52 @@ std::string data_of(const EvalArguments& a) {
   throw Error(ErrorKind::usage, {.what = "no data to measure on", .fix = "Give --data LABELLED"});
 }
 
-void save(const EvalArguments& a, const std::string& name, const nlohmann::json& result) {
-  if (!RunFolder::holds_run(a.run)) return;
-  const fs::path folder = fs::path(a.run) / "eval";
+fs::path result_folder(const EvalArguments& a) {
+  fs::path folder = fs::path(a.run) / "eval";
   fs::create_directories(folder);
-  write_file_atomic(folder / name, result.dump(2) + "\n");
+  return folder;
+}
+
+// Keeps a result in the run folder beside earlier ones of the same tasks: knn-linear.json, then
+// knn-linear-2.json and so on. Returns the file, "" where there is no run folder.
+std::string keep(const EvalArguments& a, const std::string& text) {
+  if (!RunFolder::holds_run(a.run)) return "";
+  const std::string name = fmt::format("{}", fmt::join(a.options.tasks, "-"));
+  const fs::path folder = result_folder(a);
+  fs::path file = folder / (name + ".json");
+  for (int n = 2; fs::exists(file) && read_file(file) != text; ++n) {
+    file = folder / fmt::format("{}-{}.json", name, n);
+  }
+  write_file_atomic(file, text);
+  return file.string();
+}
+
+std::vector<std::string> split_commas(const std::string& text) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
+  return parts;
+}
+
+// Where fewer pictures have labels than neighbours were asked for.
+std::string small_bank_notes(const std::vector<recipe::EvalRow>& rows) {
+  std::string notes;
+  for (const auto& row : rows) {
+    if (row.encoder == "trained" && row.neighbours > row.labelled) {
+      notes += fmt::format("{} with {} labels: all {} labelled pictures vote\n", row.task,
+                           row.labels, row.labelled);
+    }
+  }
+  return notes;
 }
 
 int one_shot(const Context& context, const EvalArguments& a, const vision::Bundle& bundle) {
   const auto rows = recipe::evaluate_one_shot(bundle, one_shot_data(data_of(a)), a.options);
   context.print(one_shot_table(context, rows));
   const nlohmann::json result = one_shot_json(rows);
-  save(a, "one-shot.json", result);
+  if (RunFolder::holds_run(a.run)) {
+    write_file_atomic(result_folder(a) / "one-shot.json", result.dump(2) + "\n");
+  }
   context.write_json(result);
   return 0;
 }
@@ -79,11 +115,21 @@ int eval(const Context& context, EvalArguments& a) {
     return one_shot(context, a, bundle);
   }
   a.options.knn.k = a.k;
+  a.options.baselines = a.baselines == "all" ? recipe::eval_baselines() : split_commas(a.baselines);
   const auto data = recipe::open_labelled(data_of(a), vision::options_for(bundle),
                                           static_cast<uint64_t>(a.split_seed));
   StatusLine status(context);
-  const auto result = recipe::evaluate(bundle, data, a.options,
-                                       [&](const std::string& doing) { status.show(doing); });
+  std::string counted;
+  vision::FeatureProgress count;
+  const auto result = recipe::evaluate(
+      bundle, data, a.options, [&](const std::string& doing, int64_t done, int64_t all) {
+        if (all == 0) return status.show(doing);
+        if (doing != std::exchange(counted, doing)) {
+          count =
+              picture_progress(status, doing, doing.rfind("features", 0) == 0 ? "images" : "steps");
+        }
+        count(done, all);
+      });
   status.clear();
   look::Table table({"encoder", "task", "labels", "pictures", "top-1 (%)"});
   nlohmann::json rows = nlohmann::json::array();
@@ -102,12 +148,13 @@ int eval(const Context& context, EvalArguments& a) {
                       : "frozen features (fine-tuned and scratch: all weights) of",
                   view.height, view.width, data.description, a.options.seeds,
                   a.options.seeds == 1 ? "seed" : "seeds (mean +- standard deviation)");
-  context.print(how + "\n");
+  context.print(how + "\n" + small_bank_notes(result.rows));
   print_bad_images(context, result.bad);
   nlohmann::json json = {
       {"encoder", folder.string()}, {"data", data_of(a)}, {"how", how}, {"rows", rows}};
   add_bad_images(json, result.bad);
-  save(a, fmt::format("{}.json", fmt::join(a.options.tasks, "-")), json);
+  const std::string kept = keep(a, json.dump(2) + "\n");
+  if (!kept.empty()) context.print("kept in " + kept + "\n");
   context.write_json(json);
   return 0;
 }
@@ -120,7 +167,7 @@ Command eval_command() {
       "Measures an encoder on labelled pictures: nearest neighbours, linear probe, fine-tuning.",
       {"vistas eval runs/a --data labelled/",
        "vistas eval runs/a --data labelled/ --tasks knn,linear --labels 50%,100% --seeds 3",
-       "vistas eval runs/a --data labelled/ --tasks linear --baselines --json result.json"},
+       "vistas eval runs/a --data labelled/ --baselines=pixels,untrained --json result.json"},
       [](CLI::App& app) -> std::function<int(const Context&)> {
         const auto a = std::make_shared<EvalArguments>();
         auto& o = a->options;
@@ -154,9 +201,10 @@ Command eval_command() {
             ->capture_default_str()
             ->check(CLI::Range(1, 1000))
             ->group("Measures");
-        app.add_flag("--baselines", o.baselines,
-                     "also raw pixels, the untrained encoder, and "
-                     "(with finetune) training from scratch")
+        app.add_flag("--baselines{all}", a->baselines,
+                     "also raw pixels, the untrained encoder, and supervised training from "
+                     "scratch on the same labels; --baselines=pixels,untrained leaves out the "
+                     "last, which takes longest")
             ->group("Measures");
         app.add_option("--k", a->k, "neighbours of knn, each by itself")
             ->delimiter(',')

@@ -22,8 +22,9 @@ class StatusLine {
   bool open_ = false;
 };
 
-// Progress of a pass over pictures on a status line.
-vision::FeatureProgress picture_progress(StatusLine& status, const std::string& doing);
+// Progress of a pass over pictures (or what `unit` says) on a status line: rate and time left.
+vision::FeatureProgress picture_progress(StatusLine& status, const std::string& doing,
+                                         const std::string& unit = "images");
 
 // JSON has no NaN.
 nlohmann::json finite_or_null(double value);

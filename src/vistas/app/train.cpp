@@ -111,6 +111,7 @@ double median(std::vector<double> values) {
 }
 
 constexpr int64_t kTimedSteps = 3;
+constexpr int64_t kMost = 1'000'000'000;  // of epochs, and of samples in a batch
 
 // "8192 pictures, 128 in memory at once"
 std::string batch_text(const learn::TrainOptions& train) {
@@ -131,13 +132,13 @@ std::vector<Choice> choices(const learn::TrainOptions& train, double empty, doub
                             double seconds) {
   constexpr double kForward = 0.42;  // of a plain step, views included; measured for ResNet-18
   constexpr int64_t kFewest = 32;    // batch norm wants no fewer
-  constexpr size_t kMost = 6;
+  constexpr size_t kRows = 6;
   const auto batch = static_cast<double>(train.batch);
   const auto passes = [&](double micro) { return 1 + kForward * (1 - micro / batch); };
   const auto now = static_cast<double>(train.micro_batch > 0 ? train.micro_batch : train.batch);
   std::vector<Choice> result;
   int64_t micro = train.batch;
-  for (; result.size() < kMost && micro >= kFewest; micro /= 2) {
+  for (; result.size() < kRows && micro >= kFewest; micro /= 2) {
     const auto m = static_cast<double>(micro);
     result.push_back(
         {micro, empty + (memory - empty) * m / now, seconds * passes(m) / passes(now)});
@@ -464,14 +465,17 @@ Command train_command() {
         app.add_option("--epochs", a->epochs,
                        "passes over the data; short for --set train.epochs=...")
             ->type_name("N")
+            ->check(CLI::Range(int64_t{1}, kMost))
             ->group("Running");
         app.add_option("--batch", a->batch, "short for --set train.batch=... [256]")
             ->type_name("SAMPLES")
+            ->check(CLI::Range(int64_t{2}, kMost))
             ->group("Running");
         app.add_option("--micro-batch", a->micro_batch,
                        "samples in memory at once, for batches larger than memory; short for "
                        "--set train.micro_batch=... [0: the batch]")
             ->type_name("SAMPLES")
+            ->check(CLI::Range(int64_t{0}, kMost))
             ->group("Running");
         app.add_option("--device", a->device, "short for --set train.device=... [auto]")
             ->check(CLI::IsMember({"auto", "cpu", "cuda"}))

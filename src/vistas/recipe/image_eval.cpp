@@ -27,19 +27,25 @@ std::vector<int64_t> label_vector(const vision::ImageSource& source, const std::
   return labels;
 }
 
-bool wants(const EvalOptions& options, const std::string& task) {
-  return std::find(options.tasks.begin(), options.tasks.end(), task) != options.tasks.end();
+bool has(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-void check_tasks(const EvalOptions& options) {
-  std::vector<std::string> names;
-  for (const EvalTask& task : eval_tasks()) names.push_back(task.name);
-  for (const std::string& task : options.tasks) {
-    if (std::find(names.begin(), names.end(), task) == names.end()) {
-      throw Error(ErrorKind::usage,
-                  {.what = "unknown task '" + task + "'", .fix = did_you_mean(task, names)});
+void check_known(const std::string& what, const std::vector<std::string>& given,
+                 const std::vector<std::string>& known) {
+  for (const std::string& name : given) {
+    if (!has(known, name)) {
+      throw Error(ErrorKind::usage, {.what = "unknown " + what + " '" + name + "'",
+                                     .fix = did_you_mean(name, known)});
     }
   }
+}
+
+void check_names(const EvalOptions& options) {
+  std::vector<std::string> tasks;
+  for (const EvalTask& task : eval_tasks()) tasks.push_back(task.name);
+  check_known("task", options.tasks, tasks);
+  check_known("baseline", options.baselines, eval_baselines());
 }
 
 at::Tensor rows_of(const at::Tensor& tensor, const std::vector<int64_t>& rows) {
@@ -50,14 +56,14 @@ at::Tensor rows_of(const at::Tensor& tensor, const std::vector<int64_t>& rows) {
 class Rows {
  public:
   void add(const std::string& encoder, const std::string& task, const std::string& labels,
-           int64_t labelled, double value) {
+           int64_t labelled, double value, int64_t neighbours = 0) {
     for (EvalRow& row : rows_) {
       if (row.encoder == encoder && row.task == task && row.labels == labels) {
         row.values.push_back(value);
         return;
       }
     }
-    rows_.push_back({encoder, task, labels, labelled, {value}, {}});
+    rows_.push_back({encoder, task, labels, labelled, neighbours, {value}, {}});
   }
   std::vector<EvalRow> finish() {
     for (EvalRow& row : rows_) row.summary = measure::summarise(row.values);
@@ -85,10 +91,10 @@ class Evaluation {
   Evaluation(const vision::Bundle& bundle, const LabelledData& data, const EvalOptions& options,
              const EvalProgress& progress)
       : bundle_(bundle), options_(options), progress_(progress) {
-    progress_("features of the trained encoder");
     const auto& how = options.finetune.features;
-    const auto train = vision::extract_features(bundle, data.train, how);
-    const auto test = vision::extract_features(bundle, data.test, how);
+    const auto counted = counting("features of the trained encoder");
+    const auto train = vision::extract_features(bundle, data.train, how, counted);
+    const auto test = vision::extract_features(bundle, data.test, how, counted);
     bad_.count = train.bad.count + test.bad.count;
     bad_.first = train.bad.first;
     bad_.first.insert(bad_.first.end(), test.bad.first.begin(), test.bad.first.end());
@@ -98,7 +104,7 @@ class Evaluation {
     test_labels_ = at::tensor(label_vector(*test_, "measuring"));
     classes_ = static_cast<int64_t>(train_->class_names().size());
     fixed_.push_back({"trained", train.values, test.values});
-    if (options.baselines) {
+    if (has(options.baselines, "pixels")) {
       fixed_.push_back({"pixels", vision::pixel_features(bundle.preprocess, train_, how).values,
                         vision::pixel_features(bundle.preprocess, test_, how).values});
     }
@@ -106,18 +112,18 @@ class Evaluation {
 
   void run(uint64_t seed) {
     std::vector<Frozen> all = fixed_;
-    if (options_.baselines) {
-      progress_("features of an untrained encoder");
+    if (has(options_.baselines, "untrained")) {
       const vision::Bundle random = vision::untrained(bundle_, seed);
       const auto& how = options_.finetune.features;
-      all.push_back({"untrained", vision::extract_features(random, train_, how).values,
-                     vision::extract_features(random, test_, how).values});
+      const auto counted = counting("features of an untrained encoder");
+      all.push_back({"untrained", vision::extract_features(random, train_, how, counted).values,
+                     vision::extract_features(random, test_, how, counted).values});
     }
     for (const std::string& text : options_.labels) {
       const auto drawn = measure::draw_labels(train_labels_, measure::parse_label_share(text), seed,
                                               train_->class_names());
       for (const Frozen& f : all) measure_frozen(f, text, drawn, seed);
-      if (wants(options_, "finetune")) measure_finetuned(text, drawn, seed);
+      measure_trained(text, drawn, seed);
     }
   }
 
@@ -125,20 +131,25 @@ class Evaluation {
   const vision::BadImages& bad() const { return bad_; }
 
  private:
+  vision::FeatureProgress counting(const std::string& doing) const {
+    progress_(doing, 0, 0);
+    return [this, doing](int64_t done, int64_t all) { progress_(doing, done, all); };
+  }
+
   void measure_frozen(const Frozen& f, const std::string& text, const std::vector<int64_t>& drawn,
                       uint64_t seed) {
     const auto labelled = static_cast<int64_t>(drawn.size());
     const at::Tensor bank = rows_of(f.train, drawn);
     const at::Tensor labels = rows_of(at::tensor(train_labels_), drawn);
-    if (wants(options_, "knn")) {
-      progress_(fmt::format("kNN on the {} features, {} labels", f.encoder, text));
+    if (has(options_.tasks, "knn")) {
+      progress_(fmt::format("kNN on the {} features, {} labels", f.encoder, text), 0, 0);
       for (const auto& p : measure::knn_classify(bank, labels, f.test, classes_, options_.knn)) {
         rows_.add(f.encoder, fmt::format("knn k={}", p.k), text, labelled,
-                  measure::accuracy(p.predicted, test_labels_));
+                  measure::accuracy(p.predicted, test_labels_), p.k);
       }
     }
-    if (wants(options_, "linear")) {
-      progress_(fmt::format("linear probe on the {} features, {} labels", f.encoder, text));
+    if (has(options_.tasks, "linear")) {
+      progress_(fmt::format("linear probe on the {} features, {} labels", f.encoder, text), 0, 0);
       measure::LinearProbeOptions probe;
       probe.seed = static_cast<int64_t>(seed);
       rows_.add(
@@ -147,23 +158,26 @@ class Evaluation {
     }
   }
 
-  void measure_finetuned(const std::string& text, const std::vector<int64_t>& drawn,
-                         uint64_t seed) {
+  // With all weights: from the trained ones, and as a baseline from random ones.
+  void measure_trained(const std::string& text, const std::vector<int64_t>& drawn, uint64_t seed) {
     const Source subset = vision::subset(train_, drawn);
-    const auto top1 = [&](const vision::Bundle& start, const vision::FinetuneOptions& how) {
-      return measure::classification_scores(vision::finetune(start, subset, test_, how, seed),
-                                            test_labels_)
-          .top1;
-    };
     const auto labelled = static_cast<int64_t>(drawn.size());
-    progress_(fmt::format("fine-tuning on {} labels", text));
-    rows_.add("trained", "finetune", text, labelled, top1(bundle_, options_.finetune));
-    if (!options_.baselines) return;
-    progress_(fmt::format("training from scratch on {} labels", text));
-    vision::FinetuneOptions scratch = options_.finetune;
-    scratch.lr = kScratchLr;
-    rows_.add("scratch", "finetune", text, labelled,
-              top1(vision::untrained(bundle_, seed), scratch));
+    const auto top1 = [&](const vision::Bundle& start, const vision::FinetuneOptions& how,
+                          const std::string& doing) {
+      const auto logits = vision::finetune(start, subset, test_, how, seed,
+                                           counting(fmt::format("{} on {} labels", doing, text)));
+      return measure::classification_scores(logits, test_labels_).top1;
+    };
+    if (has(options_.tasks, "finetune")) {
+      rows_.add("trained", "finetune", text, labelled,
+                top1(bundle_, options_.finetune, "fine-tuning"));
+    }
+    if (has(options_.baselines, "scratch")) {
+      vision::FinetuneOptions scratch = options_.finetune;
+      scratch.lr = kScratchLr;
+      rows_.add("scratch", "supervised", text, labelled,
+                top1(vision::untrained(bundle_, seed), scratch, "training from scratch"));
+    }
   }
 
   const vision::Bundle& bundle_;
@@ -189,16 +203,19 @@ const std::vector<EvalTask>& eval_tasks() {
   return tasks;
 }
 
+const std::vector<std::string>& eval_baselines() {
+  static const std::vector<std::string> baselines = {"pixels", "untrained", "scratch"};
+  return baselines;
+}
+
 LabelledData open_labelled(const std::string& path, const vision::SourceOptions& options,
                            uint64_t seed) {
   const auto splits = vision::splits_of(path);
-  const auto has = [&](const std::string& name) {
-    return std::find(splits.begin(), splits.end(), name) != splits.end();
-  };
   const std::vector<std::string> measured = {"test", "val", "valid", "validation"};
-  const auto found = std::find_if(measured.begin(), measured.end(), has);
+  const auto found = std::find_if(measured.begin(), measured.end(),
+                                  [&](const std::string& name) { return has(splits, name); });
   LabelledData data;
-  if (has("train") && found != measured.end()) {
+  if (has(splits, "train") && found != measured.end()) {
     const std::string& test = *found;
     vision::SourceOptions part = options;
     part.split = "train";
@@ -236,7 +253,7 @@ LabelledData open_labelled(const std::string& path, const vision::SourceOptions&
 
 EvalResult evaluate(const vision::Bundle& bundle, const LabelledData& data,
                     const EvalOptions& options, const EvalProgress& progress) {
-  check_tasks(options);
+  check_names(options);
   Evaluation evaluation(bundle, data, options, progress);
   for (int64_t seed = 0; seed < options.seeds; ++seed) {
     evaluation.run(static_cast<uint64_t>(seed));

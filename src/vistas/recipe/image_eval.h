@@ -30,7 +30,7 @@ struct EvalOptions {
   std::vector<std::string> tasks{"knn", "linear"};  // of eval_tasks()
   std::vector<std::string> labels{"100%"};          // shares of the training labels
   int64_t seeds = 1;                                // label draws, and weights of baselines
-  bool baselines = false;
+  std::vector<std::string> baselines;               // of eval_baselines()
   measure::KnnOptions knn;
   vision::FinetuneOptions finetune;
 };
@@ -39,18 +39,21 @@ struct EvalTask {
   std::string name, help;
 };
 const std::vector<EvalTask>& eval_tasks();
+const std::vector<std::string>& eval_baselines();  // "pixels", "untrained", "scratch"
 
 // One line of the result: an encoder on a task with so many labels, over seeds.
 struct EvalRow {
   std::string encoder;         // "trained", "untrained", "pixels", "scratch"
-  std::string task;            // "knn k=20", "linear", "finetune"
+  std::string task;            // "knn k=20", "linear", "finetune", "supervised"
   std::string labels;          // "1%"
   int64_t labelled = 0;        // pictures
+  int64_t neighbours = 0;      // knn: as asked for
   std::vector<double> values;  // top-1 accuracy by seed, 0..1
   measure::Summary summary;
 };
 
-using EvalProgress = std::function<void(const std::string& doing)>;
+// What is being done, and how far it is; all = 0 where that is not counted.
+using EvalProgress = std::function<void(const std::string& doing, int64_t done, int64_t all)>;
 
 struct EvalResult {
   std::vector<EvalRow> rows;

@@ -20,6 +20,17 @@ ViewRecipe light_views(const ViewRecipe& preprocess) {
   return builtin_recipe("light", options);
 }
 
+class StepProgress : public learn::TrainObserver {
+ public:
+  explicit StepProgress(const FeatureProgress& progress) : progress_(progress) {}
+  void on_report(const learn::StepReport& report) override {
+    if (progress_) progress_(report.step, report.total);
+  }
+
+ private:
+  const FeatureProgress& progress_;
+};
+
 }  // namespace
 
 Classifier::Classifier(std::shared_ptr<learn::Encoder> encoder, int64_t classes)
@@ -42,7 +53,7 @@ at::Tensor Classifier::logits(const at::Tensor& features) const {
 
 at::Tensor finetune(const Bundle& start, std::shared_ptr<const ImageSource> train,
                     std::shared_ptr<const ImageSource> test, const FinetuneOptions& options,
-                    uint64_t seed) {
+                    uint64_t seed, const FeatureProgress& progress) {
   Bundle bundle = untrained(start, seed);
   {
     const at::NoGradGuard no_grad;
@@ -62,15 +73,14 @@ at::Tensor finetune(const Bundle& start, std::shared_ptr<const ImageSource> trai
   parts.train.seed = static_cast<int64_t>(seed);
   parts.train.device = options.features.device;
   parts.train.precision = options.features.precision;
-  parts.train.log_every = parts.train.steps;
   parts.optimizer.name = learn::OptimizerName::sgd;
   parts.optimizer.momentum = 0.9;
   parts.optimizer.weight_decay = options.weight_decay;
   parts.schedule.lr = options.lr;
   parts.schedule.lr_scaling = learn::LrScaling::none;
-  learn::TrainObserver silent;
+  StepProgress observer(progress);
   const std::atomic<bool> never{false};
-  learn::Trainer(std::move(parts)).run(nullptr, silent, never);
+  learn::Trainer(std::move(parts)).run(nullptr, observer, never);
   bundle.encoder->eval();
   return classifier->logits(extract_features(bundle, test, options.features).values);
 }

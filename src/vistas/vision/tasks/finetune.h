@@ -42,9 +42,9 @@ struct FinetuneOptions {
 
 // Trains all weights of `start` (left as it is) and a linear layer on the labelled pictures with
 // light views, and returns logits [N, classes] for the test pictures that can be read. A function
-// of the seed.
+// of the seed. `progress` hears of steps.
 at::Tensor finetune(const Bundle& start, std::shared_ptr<const ImageSource> train,
                     std::shared_ptr<const ImageSource> test, const FinetuneOptions& options,
-                    uint64_t seed);
+                    uint64_t seed, const FeatureProgress& progress = {});
 
 }  // namespace vistas::vision
