@@ -14,13 +14,40 @@ namespace {
 
 constexpr int64_t kFew = 8;  // micro-batches
 
-// Rows of the micro-batches below each other; `part` gives one tensor of a micro-batch, which is
-// undefined in all of them or in none.
-template <typename Items, typename Part>
-at::Tensor cat_rows(const Items& items, const Part& part) {
-  std::vector<at::Tensor> rows;
-  for (const auto& item : items) rows.push_back(part(item));
-  return rows.front().defined() ? at::cat(rows) : at::Tensor();
+// The rows of all micro-batches below each other, in memory of their own from the first one on. No
+// micro-batch's rows outlive it: between the activations they would leave the freed memory in
+// pieces too small for the loss.
+class Rows {
+ public:
+  // `left`: micro-batches that come after this one.
+  void add(const at::Tensor& part, int64_t left) {
+    if (!part.defined()) return;
+    const int64_t rows = part.size(0), room = rows_.defined() ? rows_.size(0) - used_ : 0;
+    if (rows > room) {
+      auto sizes = part.sizes().vec();
+      sizes[0] *= left + 1;
+      const at::Tensor more = at::empty(sizes, part.options());
+      rows_ = used_ > 0 ? at::cat({all(), more}) : more;
+    }
+    rows_.narrow(0, used_, rows).copy_(part);
+    used_ += rows;
+  }
+  at::Tensor all() const { return rows_.defined() ? rows_.narrow(0, 0, used_) : rows_; }
+
+ private:
+  at::Tensor rows_;
+  int64_t used_ = 0;
+};
+
+void add(std::vector<Rows>& whole, const std::vector<at::Tensor>& part, int64_t left) {
+  whole.resize(part.size());
+  for (size_t i = 0; i < part.size(); ++i) whole[i].add(part[i], left);
+}
+
+std::vector<at::Tensor> all(const std::vector<Rows>& whole) {
+  std::vector<at::Tensor> tensors;
+  for (const Rows& rows : whole) tensors.push_back(rows.all());
+  return tensors;
 }
 
 class Replay {
@@ -53,32 +80,34 @@ void send_back(const Embeddings& part, const Embeddings& whole, const std::vecto
 
 EmbeddedBatch embed_micro_batches(const MicroBatches& micro_batches) {
   const RunningStatisticsShare share(1 / static_cast<double>(micro_batches.count));
-  std::vector<Batch> batches;
-  std::vector<Embeddings> parts;
   EmbeddedBatch whole;
+  Rows index, label, group;
+  std::vector<Rows> live, fixed;
   const bool keep_graph = micro_batches.count <= kFew;
-  for (int64_t i = 0; i < micro_batches.count; ++i) {
-    const bool last = i + 1 == micro_batches.count;
-    const at::AutoGradMode with_graph(last && keep_graph);
-    batches.push_back(micro_batches.next());
-    parts.push_back(micro_batches.embed(batches.back()));
-    if (last && !keep_graph) whole.again = batches.back();
-    batches.back().views.clear();
+  for (int64_t left = micro_batches.count - 1; left >= 0; --left) {
+    const bool last = left == 0;
+    Batch batch = micro_batches.next();
+    Embeddings part;
+    {
+      const at::AutoGradMode with_graph(last && keep_graph);
+      part = micro_batches.embed(batch);
+    }
+    const at::NoGradGuard no_grad;
+    if (left + 1 == micro_batches.count) whole.batch.key = batch.key;
+    index.add(batch.index, left);
+    label.add(batch.label, left);
+    group.add(batch.group, left);
+    add(live, part.live, left);
+    add(fixed, part.fixed, left);
+    if (!last) continue;
+    whole.last = std::move(part);
+    if (!keep_graph) whole.again = std::move(batch);
   }
-  const at::NoGradGuard no_grad;
-  whole.last = parts.back();
-  whole.batch.key = batches.front().key;
-  whole.batch.index = cat_rows(batches, [](const Batch& b) { return b.index; });
-  whole.batch.label = cat_rows(batches, [](const Batch& b) { return b.label; });
-  whole.batch.group = cat_rows(batches, [](const Batch& b) { return b.group; });
-  for (size_t i = 0; i < whole.last.live.size(); ++i) {
-    const at::Tensor rows = cat_rows(parts, [i](const Embeddings& z) { return z.live[i]; });
-    whole.embeddings.live.push_back(rows.requires_grad_());
-  }
-  for (size_t i = 0; i < whole.last.fixed.size(); ++i) {
-    whole.embeddings.fixed.push_back(
-        cat_rows(parts, [i](const Embeddings& z) { return z.fixed[i]; }));
-  }
+  whole.batch.index = index.all();
+  whole.batch.label = label.all();
+  whole.batch.group = group.all();
+  whole.embeddings = {all(live), all(fixed)};
+  for (at::Tensor& rows : whole.embeddings.live) rows.requires_grad_();
   return whole;
 }
 
