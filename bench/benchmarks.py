@@ -135,6 +135,10 @@ def loss(s):
             s.row(f"NT-Xent, {n} rows of 128, {precision}, 2 threads", fastest(name, "best_ms", min),
                   "ms", peers=peers | theirs.get(n, {}), lower_is_better=True, need=3,
                   per_peer=True)
+            if n > 1024:
+                s.row("the same beside plain PyTorch", fastest(name, "best_ms", min), "ms",
+                      peers={"eager": theirs.get(n, {}).get("eager")}, lower_is_better=True,
+                      need=4.5, per_peer=True)
             rate = fastest(name, "gflops", max)
             s.row("its 4 N^2 D operations a second / those of sgemm",
                   rate and product and rate / product, "",
