@@ -2,6 +2,7 @@
 """Bad input of every kind: an exit code, and one message that names what, where and the cure."""
 import json
 import re
+import shutil
 import struct
 import unittest
 import zlib
@@ -222,6 +223,27 @@ class BadInput(support.ProgramTest):
         tensors, _ = support.read_safetensors(self.folder / "nan.safetensors")
         for row in support.rows_of(tensors["embeddings"]):
             self.assertTrue(all(abs(value) < float("inf") for value in row), row)
+
+    def test_no_checkpoint_of_an_encoder_that_makes_no_numbers(self):
+        # A checkpoint after every step, the one before the loss breaks down as well.
+        every = ["train", "photos", "--out", "burst", *FEW, "--set", "optimizer.weight_decay=10",
+                 "--set", "schedule.lr=1e6", "--set", "train.batch=16"]
+        result = self.fails(4, ["not finite", "schedule.lr", "burst/checkpoints/last"], *every,
+                            "--set", "train.epochs=30")
+        step = int(re.search(r"step (\d+): ", result.err)[1])
+        saved = json.loads((self.folder / "burst/checkpoints/last/progress.json").read_text())
+        self.assertLess(saved["step"], step)
+        self.succeeds("embed", "burst", "photos", "-o", "burst.safetensors")
+        tensors, _ = support.read_safetensors(self.folder / "burst.safetensors")
+        for row in support.rows_of(tensors["embeddings"]):
+            self.assertTrue(all(abs(value) < float("inf") for value in row), row)
+
+    def test_bad_pictures_are_named_when_training_fails_too(self):
+        shutil.copytree(self.folder / "photos", self.folder / "some bad", symlinks=True)
+        support.write(self.folder / "some bad/aa broken.png", b"no picture")
+        result = self.fails(4, ["not finite"], "train", "some bad", "--out", "failed", *FEW,
+                            *DIVERGING, "--set", "train.epochs=10")
+        self.assertIn("aa broken.png", result.out + result.err)
 
     def test_divergence_is_named(self):
         result = self.vistas("train", "photos", "--out", "growing", *FEW, "--set",

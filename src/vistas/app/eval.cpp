@@ -51,18 +51,13 @@ std::string data_of(const EvalArguments& a) {
   throw Error(ErrorKind::usage, {.what = "no data to measure on", .fix = "Give --data LABELLED"});
 }
 
-fs::path result_folder(const EvalArguments& a) {
-  fs::path folder = fs::path(a.run) / "eval";
-  fs::create_directories(folder);
-  return folder;
-}
-
 // Keeps a result in the run folder beside earlier ones of the same tasks: knn-linear.json, then
 // knn-linear-2.json and so on. Returns the file, "" where there is no run folder.
 std::string keep(const EvalArguments& a, const std::string& text) {
   if (!RunFolder::holds_run(a.run)) return "";
   const std::string name = fmt::format("{}", fmt::join(a.options.tasks, "-"));
-  const fs::path folder = result_folder(a);
+  const fs::path folder = fs::path(a.run) / "eval";
+  fs::create_directories(folder);
   fs::path file = folder / (name + ".json");
   for (int n = 2; fs::exists(file) && read_file(file) != text; ++n) {
     file = folder / fmt::format("{}-{}.json", name, n);
@@ -94,9 +89,8 @@ int one_shot(const Context& context, const EvalArguments& a, const vision::Bundl
   const auto rows = recipe::evaluate_one_shot(bundle, one_shot_data(data_of(a)), a.options);
   context.print(one_shot_table(context, rows));
   const nlohmann::json result = one_shot_json(rows);
-  if (RunFolder::holds_run(a.run)) {
-    write_file_atomic(result_folder(a) / "one-shot.json", result.dump(2) + "\n");
-  }
+  const std::string kept = keep(a, result.dump(2) + "\n");
+  if (!kept.empty()) context.print("kept in " + kept + "\n");
   context.write_json(result);
   return 0;
 }

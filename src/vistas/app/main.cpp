@@ -102,6 +102,10 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(
       "`vistas COMMAND --help` tells the options of a command.\n"
+      "Examples:\n"
+      "  vistas train photos/ --out runs/a\n"
+      "  vistas eval runs/a --data labelled/\n"
+      "  vistas near runs/a photos/cat.jpg --in photos/ -k 5\n"
       "Exit codes: 0 done, 2 usage or configuration, 3 data, 4 numeric, 5 resource, "
       "128+n signal.");
   Context context;

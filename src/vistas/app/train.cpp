@@ -271,21 +271,24 @@ TrainOutcome run_training(const Context& context, const RunFolder& run, learn::T
                           const recipe::ImageTraining& training) {
   TrainOutcome outcome;
   outcome.first_step = trainer.step();
+  const auto name_bad_images = [&] {
+    outcome.bad_images = training.batches->bad_images();
+    const std::string bad = outcome.bad_images.summary();
+    if (bad.empty()) return;
+    run.log(bad);
+    context.print(bad + "\n");
+  };
   try {
     TrainDisplay display(context);
     static_cast<learn::TrainResult&>(outcome) = trainer.run(&run, display, stop_flag());
   } catch (const Error& error) {
+    name_bad_images();
     if (error.kind() != ErrorKind::numeric) throw;
     throw Error(error.kind(),
                 {.what = error.what(),
                  .fix = "The last checkpoint is usable: " + run.checkpoint("last").string()});
   }
-  outcome.bad_images = training.batches->bad_images();
-  const std::string bad = outcome.bad_images.summary();
-  if (!bad.empty()) {
-    run.log(bad);
-    context.print(bad + "\n");
-  }
+  name_bad_images();
   return outcome;
 }
 
@@ -463,11 +466,14 @@ Command train_command() {
             ->check(CLI::IsMember({"skip", "fail"}))
             ->group("Data");
         app.add_option("--epochs", a->epochs,
-                       "passes over the data; short for --set train.epochs=...")
+                       "passes over the data; short for --set train.epochs=... "
+                       "[by the recipe or the size of the data]")
             ->type_name("N")
             ->check(CLI::Range(int64_t{1}, kMost))
             ->group("Running");
-        app.add_option("--batch", a->batch, "short for --set train.batch=... [256]")
+        app.add_option("--batch", a->batch,
+                       "short for --set train.batch=... "
+                       "[by the recipe or the size of the data]")
             ->type_name("SAMPLES")
             ->check(CLI::Range(int64_t{2}, kMost))
             ->group("Running");

@@ -132,8 +132,9 @@ void RunFolder::save_checkpoint(int64_t step, bool best,
   fs::remove_all(final);  // the remains of a run that was killed after this step's rename
   fs::rename(temporary, final);
   sync_path(folder);
-  replace_link(folder / "last", final.filename());
+  // `last` comes last: who resumes from it knows the score of `best`.
   if (best) replace_link(folder / "best", final.filename());
+  replace_link(folder / "last", final.filename());
   sync_path(folder);
 
   std::vector<fs::path> linked;

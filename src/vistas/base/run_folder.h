@@ -33,8 +33,9 @@ class RunFolder {
   void log(const std::string& line) const;
 
   // Writes checkpoints/step-N: `write` fills "step-N.tmp", which is synced and renamed; then the
-  // link `last` (and `best`) is replaced by rename. A failure on the way leaves all earlier
-  // checkpoints as they were. Checkpoints that no link names and `keep` does not hold are removed.
+  // link `best` where it is one, and `last`, are replaced by rename. A failure on the way leaves
+  // all earlier checkpoints as they were. Checkpoints that no link names and `keep` does not hold
+  // are removed.
   void save_checkpoint(int64_t step, bool best,
                        const std::function<void(const std::filesystem::path&)>& write,
                        const std::function<bool(int64_t step)>& keep) const;

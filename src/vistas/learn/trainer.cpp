@@ -16,6 +16,13 @@
 namespace vistas::learn {
 namespace {
 
+// Copies of a few rows, which do not hold the others in memory.
+Inputs first_rows(const Inputs& view) {
+  Inputs rows = view.slice(0, std::min<int64_t>(4, view.rows()));
+  for (auto& [name, tensor] : rows.tensors) tensor = tensor.clone();
+  return rows;
+}
+
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
@@ -191,7 +198,12 @@ double Trainer::train_step(Loader& loader, Embeddings* embeddings) {
   method.begin_step(progress());
   optimizer_->zero_grad();
   const MicroBatches micro_batches{.count = loader.parts(),
-                                   .next = [&] { return loader.next().to(device_); },
+                                   .next =
+                                       [&] {
+                                         Batch batch = loader.next().to(device_);
+                                         probe_ = first_rows(batch.views.front());
+                                         return batch;
+                                       },
                                    .embed = [&](const Batch& b) { return embed(b); }};
   EmbeddedBatch whole = embed_micro_batches(micro_batches);
   const at::Tensor loss = method.loss(whole.embeddings, whole.batch);
@@ -216,6 +228,25 @@ double Trainer::train_step(Loader& loader, Embeddings* embeddings) {
   ++step_;
   method.after_step(progress());
   return value;
+}
+
+// Whether the encoder that is about to be saved still makes numbers. It looks as in use, which
+// changes nothing in it.
+void Trainer::check_usable() {
+  Method& method = *parts_.method;
+  method.eval();
+  at::Tensor features;
+  {
+    const at::NoGradGuard no_grad;
+    const AutocastScope autocast(device_, precision_);
+    features = method.encoder()->forward(probe_);
+  }
+  method.train();
+  if (at::isfinite(features).all().item<bool>()) return;
+  throw Error(ErrorKind::numeric,
+              {.what = fmt::format("step {}: the encoder's features are not finite", step_),
+               .fix = "Lower schedule.lr, lengthen schedule.warmup_epochs, or try "
+                      "--set train.precision=fp32"});
 }
 
 void Trainer::save(const RunFolder& run, bool best) {
@@ -344,7 +375,10 @@ TrainResult Trainer::run(const RunFolder* run, TrainObserver& observer,
     result.stopped = stop && step_ < total_;
     const bool save_due = step_ == total_ || result.stopped || best ||
                           (epoch_end && step_ / per_epoch_ % o.checkpoint_every == 0);
-    if (run != nullptr && save_due) save(*run, best);
+    if (run != nullptr && save_due) {
+      check_usable();
+      save(*run, best);
+    }
   }
   result.step = step_;
   result.seconds = seconds_since(start);

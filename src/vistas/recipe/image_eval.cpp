@@ -98,6 +98,7 @@ class Evaluation {
     bad_.count = train.bad.count + test.bad.count;
     bad_.first = train.bad.first;
     bad_.first.insert(bad_.first.end(), test.bad.first.begin(), test.bad.first.end());
+    bad_.first.resize(std::min<size_t>(bad_.first.size(), 10));
     train_ = readable(data.train, train);
     test_ = readable(data.test, test);
     train_labels_ = label_vector(*train_, "measuring");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "vistas/base/error.h"
 
@@ -57,8 +58,9 @@ Sample SampleReader::read(int64_t i, const ChooseBox& choose, Image& storage) co
         check_kind(i, picture.channels, picture.type);
         return choose(picture);
       };
-      sample.view =
-          source_->read_part(i, choose ? ChooseBox(checked) : ChooseBox(), storage, sample.part);
+      // By reference: a copy would be an allocation for each sample.
+      sample.view = source_->read_part(i, choose ? ChooseBox(std::ref(checked)) : ChooseBox(),
+                                       storage, sample.part);
       check_kind(i, sample.view.channels, sample.view.type);
       if (take_decode_warnings() > 0) note(damaged_, i, source_->name(i));
       return sample;

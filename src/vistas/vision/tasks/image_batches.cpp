@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <functional>
+
 namespace vistas::vision {
 namespace {
 
@@ -51,7 +53,8 @@ learn::Batch ImageBatches::make(const std::vector<int64_t>& samples, uint64_t ep
       info = picture;
       return maker_.needed_box(picture.height, picture.width, key);
     };
-    const Sample sample = reader_.read(samples[static_cast<size_t>(row)], needed, scratch.storage);
+    const Sample sample =
+        reader_.read(samples[static_cast<size_t>(row)], std::ref(needed), scratch.storage);
     const PicturePart part(sample.view, sample.part, info.height, info.width);
     for (int v = 0; v < maker_.view_count(); ++v) {
       const int64_t size = channels * maker_.height(v) * maker_.width(v);
