@@ -54,6 +54,18 @@ class Operation {
   virtual void apply(ViewState& state) const = 0;
 };
 
+// An operation with random parameters, which are a `Drawn`.
+template <class Drawn>
+class RandomOperation : public Operation {
+ public:
+  // The parameters for a height x width view.
+  virtual Drawn drawn(int height, int width, Draws& draws) const = 0;
+  virtual void change(const Drawn& by, ViewState& state) const = 0;
+  void apply(ViewState& s) const final {
+    change(drawn(s.image.height(), s.image.width(), s.draws), s);
+  }
+};
+
 // An operation that cuts the view out of the source picture; always the first of a view.
 class Framing : public Operation {
  public:

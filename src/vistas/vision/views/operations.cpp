@@ -38,7 +38,7 @@ struct VFlip final : Operation {
   }
 };
 
-struct Rotate final : Operation {
+struct Rotate final : RandomOperation<Rotation> {
   double degrees = 10, fill = 0;
   std::string interpolation = "bilinear";
 
@@ -46,15 +46,17 @@ struct Rotate final : Operation {
     f.add("degrees", degrees, "the angle is drawn from [-degrees, degrees]", {0, 180});
     add_warp_fields(f, interpolation, fill);
   }
-  void apply(ViewState& s) const override {
-    const Rotation rotation{.degrees = s.draws.uniform(-degrees, degrees)};
+  Rotation drawn(int, int, Draws& draws) const override {
+    return {.degrees = draws.uniform(-degrees, degrees)};
+  }
+  void change(const Rotation& rotation, ViewState& s) const override {
     s.replace([&](const ImageView& in, Image& out) {
       rotate(in, rotation, warp_options(s, interpolation, fill), s.warp, out);
     });
   }
 };
 
-struct Affine final : Operation {
+struct Affine final : RandomOperation<AffineMotion> {
   double degrees = 10, translate = 0.1, shear = 0, fill = 0;
   Spread scale{0.9, 1.1};
   std::string interpolation = "bilinear";
@@ -67,21 +69,24 @@ struct Affine final : Operation {
     add_warp_fields(f, interpolation, fill);
   }
   void prepare(const std::string& where) override { check_spread(where, "scale", scale); }
-  void apply(ViewState& s) const override {
-    const double reach_x = translate * s.image.width(), reach_y = translate * s.image.height();
+  AffineMotion drawn(int height, int width, Draws& draws) const override {
+    const double reach_x = translate * width, reach_y = translate * height;
     AffineMotion motion;
-    motion.degrees = s.draws.uniform(-degrees, degrees);
-    motion.translate.x = std::nearbyint(s.draws.uniform(-reach_x, reach_x));
-    motion.translate.y = std::nearbyint(s.draws.uniform(-reach_y, reach_y));
-    motion.scale = draw(s.draws, scale);
-    motion.shear_degrees.x = s.draws.uniform(-shear, shear);
+    motion.degrees = draws.uniform(-degrees, degrees);
+    motion.translate.x = std::nearbyint(draws.uniform(-reach_x, reach_x));
+    motion.translate.y = std::nearbyint(draws.uniform(-reach_y, reach_y));
+    motion.scale = draw(draws, scale);
+    motion.shear_degrees.x = draws.uniform(-shear, shear);
+    return motion;
+  }
+  void change(const AffineMotion& motion, ViewState& s) const override {
     s.replace([&](const ImageView& in, Image& out) {
       affine(in, motion, warp_options(s, interpolation, fill), s.warp, out);
     });
   }
 };
 
-struct Perspective final : Operation {
+struct Perspective final : RandomOperation<Corners> {
   double distortion = 0.5, fill = 0;
   std::string interpolation = "bilinear";
 
@@ -89,21 +94,23 @@ struct Perspective final : Operation {
     f.add("distortion", distortion, "how far corners move, as a part of half the picture", {0, 1});
     add_warp_fields(f, interpolation, fill);
   }
-  void apply(ViewState& s) const override {
-    const int w = s.image.width(), h = s.image.height();
+  Corners drawn(int h, int w, Draws& draws) const override {
     const int reach_x = static_cast<int>(distortion * (w / 2));
     const int reach_y = static_cast<int>(distortion * (h / 2));
-    const auto low = [&](int reach) { return static_cast<double>(s.draws.below(reach + 1)); };
+    const auto low = [&](int reach) { return static_cast<double>(draws.below(reach + 1)); };
     const auto high = [&](int reach, int n) {
       const int first = std::max(n - reach - 1, 0);
-      return static_cast<double>(first + s.draws.below(n - first));
+      return static_cast<double>(first + draws.below(n - first));
     };
     Corners end;
     end[0].x = low(reach_x), end[0].y = low(reach_y);
     end[1].x = high(reach_x, w), end[1].y = low(reach_y);
     end[2].x = high(reach_x, w), end[2].y = high(reach_y, h);
     end[3].x = low(reach_x), end[3].y = high(reach_y, h);
-    const double right = w - 1, bottom = h - 1;
+    return end;
+  }
+  void change(const Corners& end, ViewState& s) const override {
+    const double right = s.image.width() - 1, bottom = s.image.height() - 1;
     const Corners start{{{0, 0}, {right, 0}, {right, bottom}, {0, bottom}}};
     s.replace([&](const ImageView& in, Image& out) {
       perspective(in, start, end, warp_options(s, interpolation, fill), s.warp, out);
@@ -141,7 +148,7 @@ struct Elastic final : Operation {
   }
 };
 
-struct ColorJitter final : Operation {
+struct ColorJitter final : RandomOperation<Jitter> {
   double brightness_by = 0.8, contrast_by = 0.8, saturation_by = 0.8, hue_by = 0.2;
 
   void fields(Fields& f) override {
@@ -155,21 +162,27 @@ struct ColorJitter final : Operation {
       require_grey_or_rgb({.channels = channels, .type = type}, "color_jitter");
     }
   }
-  void apply(ViewState& s) const override {
-    std::array<int, 4> order{0, 1, 2, 3};
+  Jitter drawn(int, int, Draws& draws) const override {
+    Jitter jitter;
     for (size_t i = 3; i > 0; --i) {
-      std::swap(order[i], order[static_cast<size_t>(s.draws.below(static_cast<int64_t>(i) + 1))]);
+      std::swap(jitter.order[i],
+                jitter.order[static_cast<size_t>(draws.below(static_cast<int64_t>(i) + 1))]);
     }
-    const auto factor = [&s](double by) {
-      return by > 0 ? s.draws.uniform(std::max(0.0, 1 - by), 1 + by) : 1.0;
+    const auto factor = [&draws](double by) {
+      return by > 0 ? draws.uniform(std::max(0.0, 1 - by), 1 + by) : 1.0;
     };
-    const double b = factor(brightness_by), c = factor(contrast_by), a = factor(saturation_by);
-    const double h = hue_by > 0 ? s.draws.uniform(-hue_by, hue_by) : 0.0;
-    for (const int step : order) {
-      if (step == 0 && brightness_by > 0) brightness(s.image.view(), b, s.image);
-      if (step == 1 && contrast_by > 0) contrast(s.image.view(), c, s.image);
-      if (step == 2 && saturation_by > 0) saturation(s.image.view(), a, s.image);
-      if (step == 3 && hue_by > 0) hue(s.image.view(), h, s.image);
+    jitter.brightness = factor(brightness_by);
+    jitter.contrast = factor(contrast_by);
+    jitter.saturation = factor(saturation_by);
+    jitter.hue = hue_by > 0 ? draws.uniform(-hue_by, hue_by) : 0.0;
+    return jitter;
+  }
+  void change(const Jitter& by, ViewState& s) const override {
+    for (const int step : by.order) {
+      if (step == 0 && brightness_by > 0) brightness(s.image.view(), by.brightness, s.image);
+      if (step == 1 && contrast_by > 0) contrast(s.image.view(), by.contrast, s.image);
+      if (step == 2 && saturation_by > 0) saturation(s.image.view(), by.saturation, s.image);
+      if (step == 3 && hue_by > 0) hue(s.image.view(), by.hue, s.image);
     }
   }
 };
@@ -182,18 +195,18 @@ struct Grayscale final : Operation {
   void apply(ViewState& s) const override { grayscale(s.image.view(), s.image); }
 };
 
-struct GaussianBlur final : Operation {
+struct GaussianBlur final : RandomOperation<double> {
   Spread sigma{0.1, 2.0};
 
   void fields(Fields& f) override { f.add("sigma", sigma, "pixels", {0, 1000}); }
   void prepare(const std::string& where) override { check_spread(where, "sigma", sigma); }
-  void apply(ViewState& s) const override {
-    const double drawn = draw(s.draws, sigma);
-    s.replace([&](const ImageView& in, Image& out) { gaussian_blur(in, drawn, s.blur, out); });
+  double drawn(int, int, Draws& draws) const override { return draw(draws, sigma); }
+  void change(const double& by, ViewState& s) const override {
+    s.replace([&](const ImageView& in, Image& out) { gaussian_blur(in, by, s.blur, out); });
   }
 };
 
-struct TensorGaussianBlur final : Operation {
+struct TensorGaussianBlur final : RandomOperation<double> {
   Spread sigma{0.1, 2.0};
   int64_t kernel = 23;
 
@@ -202,24 +215,24 @@ struct TensorGaussianBlur final : Operation {
     f.add("kernel", kernel, "taps; even numbers become the next odd one", {1, 10001});
   }
   void prepare(const std::string& where) override { check_spread(where, "sigma", sigma); }
-  void apply(ViewState& s) const override {
-    const double drawn = draw(s.draws, sigma);
+  double drawn(int, int, Draws& draws) const override { return draw(draws, sigma); }
+  void change(const double& by, ViewState& s) const override {
     s.replace([&](const ImageView& in, Image& out) {
-      tensor_gaussian_blur(in, static_cast<int>(kernel) | 1, drawn, s.blur, out);
+      tensor_gaussian_blur(in, static_cast<int>(kernel) | 1, by, s.blur, out);
     });
   }
 };
 
-struct Sharpness final : Operation {
+struct Sharpness final : RandomOperation<double> {
   Spread factor{0.1, 1.9};
 
   void fields(Fields& f) override {
     f.add("factor", factor, "0 smooth, 1 unchanged, 2 sharp", {0, 100});
   }
   void prepare(const std::string& where) override { check_spread(where, "factor", factor); }
-  void apply(ViewState& s) const override {
-    const double drawn = draw(s.draws, factor);
-    s.replace([&](const ImageView& in, Image& out) { sharpness(in, drawn, out); });
+  double drawn(int, int, Draws& draws) const override { return draw(draws, factor); }
+  void change(const double& by, ViewState& s) const override {
+    s.replace([&](const ImageView& in, Image& out) { sharpness(in, by, out); });
   }
 };
 
@@ -264,7 +277,7 @@ struct Invert final : Operation {
 };
 
 // torchvision's RandomErasing: ten tries for a box that fits, then nothing.
-struct Erase final : Operation {
+struct Erase final : RandomOperation<Box> {
   Spread scale{0.02, 0.33}, ratio{0.3, 3.3};
   double value = 0;
 
@@ -277,38 +290,41 @@ struct Erase final : Operation {
     check_spread(where, "scale", scale);
     check_spread(where, "ratio", ratio);
   }
-  void apply(ViewState& s) const override {
-    const int height = s.image.height(), width = s.image.width();
+  Box drawn(int height, int width, Draws& draws) const override {
     for (int attempt = 0; attempt < 10; ++attempt) {
-      const double area = draw(s.draws, scale) * height * width;
-      const double r = std::exp(s.draws.uniform(std::log(ratio.front()), std::log(ratio.back())));
+      const double area = draw(draws, scale) * height * width;
+      const double r = std::exp(draws.uniform(std::log(ratio.front()), std::log(ratio.back())));
       const int h = static_cast<int>(std::nearbyint(std::sqrt(area * r)));
       const int w = static_cast<int>(std::nearbyint(std::sqrt(area / r)));
       if (h >= height || w >= width) continue;
-      const int top = static_cast<int>(s.draws.below(height - h + 1));
-      const int left = static_cast<int>(s.draws.below(width - w + 1));
-      erase(s.image.view(), {top, left, h, w}, value * white_of(s.image.type()), s.image);
-      return;
+      const int top = static_cast<int>(draws.below(height - h + 1));
+      const int left = static_cast<int>(draws.below(width - w + 1));
+      return {top, left, h, w};
     }
+    return {};
+  }
+  void change(const Box& box, ViewState& s) const override {
+    erase(s.image.view(), box, value * white_of(s.image.type()), s.image);
   }
 };
 
 // DeVries and Taylor, "Improved regularization of convolutional neural networks with cutout", 2017:
 // a square around any pixel; what lies outside the view is lost.
-struct Cutout final : Operation {
+struct Cutout final : RandomOperation<Box> {
   double side = 0.5, value = 0;
 
   void fields(Fields& f) override {
     f.add("side", side, "side of the square as a part of the view's shorter side", {0, 1});
     f.add("value", value, "0 black .. 1 white", {0, 1});
   }
-  void apply(ViewState& s) const override {
-    const int height = s.image.height(), width = s.image.width();
+  Box drawn(int height, int width, Draws& draws) const override {
     const int pixels = static_cast<int>(std::nearbyint(side * std::min(height, width)));
-    const int y = static_cast<int>(s.draws.below(height));
-    const int x = static_cast<int>(s.draws.below(width));
-    erase(s.image.view(), {y - pixels / 2, x - pixels / 2, pixels, pixels},
-          value * white_of(s.image.type()), s.image);
+    const int y = static_cast<int>(draws.below(height));
+    const int x = static_cast<int>(draws.below(width));
+    return {y - pixels / 2, x - pixels / 2, pixels, pixels};
+  }
+  void change(const Box& box, ViewState& s) const override {
+    erase(s.image.view(), box, value * white_of(s.image.type()), s.image);
   }
 };
 
