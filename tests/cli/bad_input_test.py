@@ -238,6 +238,12 @@ class BadInput(support.ProgramTest):
         for row in support.rows_of(tensors["embeddings"]):
             self.assertTrue(all(abs(value) < float("inf") for value in row), row)
 
+    def test_pairs_want_classes_and_masks_want_pairs(self):
+        self.fails(3, ["photos", "labels"], "train", "photos", "--out", "no classes", *FEW,
+                   "--set", "data.views_of=class")
+        self.fails(2, ["method.mask_groups", "data.views_of=class"], "train", "photos", "--out",
+                   "no groups", *FEW, "--set", "method.mask_groups=true")
+
     def test_bad_pictures_are_named_when_training_fails_too(self):
         shutil.copytree(self.folder / "photos", self.folder / "some bad", symlinks=True)
         support.write(self.folder / "some bad/aa broken.png", b"no picture")

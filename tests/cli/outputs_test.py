@@ -226,6 +226,18 @@ class Outputs(support.ProgramTest):
             support.digest(self.folder / "cached/checkpoints/last/encoder.safetensors"),
             support.digest(self.folder / "run/checkpoints/last/encoder.safetensors"))
 
+    def test_training_on_pairs_of_pictures_of_a_class(self):
+        def losses(out, *more):
+            self.succeeds("train", "labelled", "--out", out, *FEW, *more)
+            lines = (self.folder / out / "metrics.jsonl").read_text().splitlines()
+            return [json.loads(line)["loss"] for line in lines if "loss" in line]
+        pairs = ["--set", "data.views_of=class"]
+        alone, paired = losses("alone"), losses("paired", *pairs)
+        self.assertEqual(len(alone), len(paired))
+        self.assertNotEqual(alone, paired)
+        masked = losses("masked", *pairs, "--set", "method.mask_groups=true")
+        self.assertLess(masked[0], paired[0])
+
     def test_eval_rows(self):
         result = self.succeeds("eval", "run", "--data", "labelled", "--tasks", "knn,linear",
                                "--k", "3", "--labels", "50%,100%", "--seeds", "2",

@@ -485,6 +485,8 @@ TEST(Views, OneIsTooFewForMethodsThatCompareTwo) {
 
 TEST(Groups, TheSameThingTwiceIsNoNegativeWhenTheOptionSaysSo) {
   Batch batch = points(1);
+  SimClr asks(toy(), {.mask_groups = true, .projector = kHead}, 1);
+  EXPECT_THROW(asks.loss(asks.embed(batch), batch), Error);  // without groups
   batch.group = batch.index.clone();
   batch.group[1] = 0;
   const auto differ = [&](learn::Method& plain, learn::Method& masked) {

@@ -81,4 +81,15 @@ const at::Tensor& labels_of(const Batch& batch, const std::string& method) {
   return batch.label;
 }
 
+at::Tensor masked_groups(const Batch& batch, bool mask_groups) {
+  if (!mask_groups) return {};
+  if (!batch.group.defined()) {
+    throw Error(ErrorKind::usage,
+                {.what = "method.mask_groups",
+                 .got = "data in which no two samples are the same thing",
+                 .fix = "Pictures of one class are with --set data.views_of=class"});
+  }
+  return batch.group;
+}
+
 }  // namespace vistas::learn

@@ -39,4 +39,8 @@ struct Batch {
 // The labels of a batch; a data error that names the method if there are none.
 const at::Tensor& labels_of(const Batch& batch, const std::string& method);
 
+// What a loss takes for method.mask_groups: nothing where it is off, otherwise the groups of a
+// batch; a usage error if it has none.
+at::Tensor masked_groups(const Batch& batch, bool mask_groups);
+
 }  // namespace vistas::learn

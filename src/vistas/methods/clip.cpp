@@ -27,7 +27,7 @@ learn::Embeddings Clip::embed(const learn::Batch& batch) {
 
 at::Tensor Clip::loss(const learn::Embeddings& embeddings, const learn::Batch& batch) {
   return contrast::clip_loss(embeddings.live[0], embeddings.live[1], log_scale_, options_.loss,
-                             options_.mask_groups ? batch.group : at::Tensor());
+                             learn::masked_groups(batch, options_.mask_groups));
 }
 
 void Clip::after_step(const learn::Progress&) {

@@ -8,7 +8,7 @@ Dcl::Dcl(std::shared_ptr<learn::Encoder> encoder, const DclOptions& options, uin
       options_(options) {}
 
 at::Tensor Dcl::compare(const at::Tensor& z_a, const at::Tensor& z_b, const learn::Batch& batch) {
-  const at::Tensor group = options_.mask_groups ? batch.group : at::Tensor();
+  const at::Tensor group = learn::masked_groups(batch, options_.mask_groups);
   if (options_.weighted) return contrast::dclw(z_a, z_b, options_.loss, group);
   return contrast::dcl(
       z_a, z_b, {.temperature = options_.loss.temperature, .similarity = options_.loss.similarity},

@@ -35,7 +35,7 @@ at::Tensor MoCoV3::loss(const learn::Embeddings& embeddings, const learn::Batch&
   const auto& [q, k] = embeddings;
   learn::require_views(q.size(), 2, "MoCo v3");
   const contrast::InfoNceOptions options{.temperature = options_.temperature};
-  const at::Tensor group = options_.mask_groups ? batch.group : at::Tensor();
+  const at::Tensor group = learn::masked_groups(batch, options_.mask_groups);
   return 2 * options_.temperature * mean_over_pairs(q.size(), [&](size_t a, size_t b) {
            return contrast::info_nce(q[a], k[b], options, group) +
                   contrast::info_nce(q[b], k[a], options, group);

@@ -10,7 +10,7 @@ SimClr::SimClr(std::shared_ptr<learn::Encoder> encoder, const SimClrOptions& opt
 at::Tensor SimClr::compare(const at::Tensor& z_a, const at::Tensor& z_b,
                            const learn::Batch& batch) {
   return contrast::nt_xent(z_a, z_b, options_.loss,
-                           options_.mask_groups ? batch.group : at::Tensor());
+                           learn::masked_groups(batch, options_.mask_groups));
 }
 
 }  // namespace vistas::methods

@@ -12,6 +12,7 @@
 #include "vistas/recipe/methods.h"
 #include "vistas/vision/encoders/encoders.h"
 #include "vistas/vision/sources/source.h"
+#include "vistas/vision/tasks/image_batches.h"
 #include "vistas/vision/views/recipe.h"
 
 namespace vistas::recipe {
@@ -19,10 +20,16 @@ namespace vistas::recipe {
 struct DataOptions {
   std::string path;
   vision::SourceOptions source;
+  vision::SampleViews views_of = vision::SampleViews::picture;
   void fields(Fields& f) {
     f.add("path", path,
           "folder of pictures, list of paths, CIFAR or IDX folder, tar shard, .vpack");
     source.fields(f);
+    f.add(
+        "views_of", views_of,
+        "what the views of a sample show: its picture, or two pictures of its class, which is "
+        "then one thing (method.mask_groups)",
+        {{"picture", vision::SampleViews::picture}, {"class", vision::SampleViews::pair_of_class}});
   }
 };
 

@@ -173,8 +173,8 @@ ImageTraining image_training(const Config& config,
   ImageTraining training;
   learn::TrainParts& parts = training.parts;
   const auto seed = static_cast<uint64_t>(config.train.seed);
-  training.batches = std::make_shared<vision::ImageBatches>(source, config.views(),
-                                                            config.data.source.on_bad_image, seed);
+  training.batches = std::make_shared<vision::ImageBatches>(
+      source, config.views(), config.data.source.on_bad_image, seed, config.data.views_of);
   parts.method = config.method->build(
       [&](uint64_t s) { return vision::make_encoder(config.encoder, s); }, seed);
   parts.data = training.batches;

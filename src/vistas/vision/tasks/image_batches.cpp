@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <functional>
 
 namespace vistas::vision {
@@ -21,12 +22,33 @@ struct Scratch {
   ViewScratch views;
 };
 
+constexpr uint32_t kPartnerStream = 1u << 31;  // of DrawKey::view
+
 }  // namespace
 
 ImageBatches::ImageBatches(std::shared_ptr<const ImageSource> source, const ViewRecipe& views,
-                           const std::string& on_bad_image, uint64_t seed)
+                           const std::string& on_bad_image, uint64_t seed, SampleViews sample_views)
     : reader_(std::move(source), on_bad_image), maker_(maker_for(reader_, views)), seed_(seed) {
   reader_.require(maker_.channels(), maker_.type());
+  if (sample_views == SampleViews::picture) return;
+  require_labels(reader_.source(), "pairs of pictures of a class");
+  class_members_.resize(reader_.source().class_names().size());
+  for (int64_t i = 0; i < size(); ++i) {
+    const int64_t label = reader_.source().label(i);
+    if (label >= 0) class_members_[static_cast<size_t>(label)].push_back(i);
+  }
+}
+
+// Another picture of the sample's class, each as likely; the sample itself where there is none.
+int64_t ImageBatches::partner(int64_t sample, const DrawKey& key) const {
+  const int64_t label = reader_.source().label(sample);
+  if (label < 0) return sample;
+  const auto& members = class_members_[static_cast<size_t>(label)];
+  if (members.size() < 2) return sample;
+  Draws draws({key.seed, key.epoch, key.sample, kPartnerStream});
+  const int64_t other =
+      members[static_cast<size_t>(draws.below(static_cast<int64_t>(members.size()) - 1))];
+  return other < sample ? other : *std::upper_bound(members.begin(), members.end(), other);
 }
 
 learn::Batch ImageBatches::make(const std::vector<int64_t>& samples, uint64_t epoch) const {
@@ -53,15 +75,28 @@ learn::Batch ImageBatches::make(const std::vector<int64_t>& samples, uint64_t ep
       info = picture;
       return maker_.needed_box(picture.height, picture.width, key);
     };
+    const auto make = [&](const Sample& sample, int first, int end) {
+      const PicturePart part(sample.view, sample.part, info.height, info.width);
+      for (int v = first; v < end; ++v) {
+        const int64_t size = channels * maker_.height(v) * maker_.width(v);
+        maker_.make(part, key, v, out[static_cast<size_t>(v)] + row * size, scratch.views);
+      }
+    };
     const Sample sample =
         reader_.read(samples[static_cast<size_t>(row)], std::ref(needed), scratch.storage);
-    const PicturePart part(sample.view, sample.part, info.height, info.width);
-    for (int v = 0; v < maker_.view_count(); ++v) {
-      const int64_t size = channels * maker_.height(v) * maker_.width(v);
-      maker_.make(part, key, v, out[static_cast<size_t>(v)] + row * size, scratch.views);
-    }
     index[row] = sample.index;
     label[row] = reader_.source().label(sample.index);
+    make(sample, 0, class_members_.empty() ? maker_.view_count() : 1);
+    if (class_members_.empty()) continue;
+    Sample other = reader_.read(partner(sample.index, key), std::ref(needed), scratch.storage);
+    // What took the place of a bad picture may be of another class.
+    if (reader_.source().label(other.index) != label[row]) {
+      other = reader_.read(sample.index, std::ref(needed), scratch.storage);
+    }
+    make(other, 1, maker_.view_count());
+  }
+  if (!class_members_.empty()) {
+    batch.group = at::where(batch.label.ge(0), batch.label, -1 - batch.index);
   }
   if (!reader_.source().labelled()) batch.label = at::Tensor();
   return batch;

@@ -11,14 +11,20 @@
 
 namespace vistas::vision {
 
-// Every view of a sample is made from one decoding of its picture; of a JPEG only what the views
+// What the views of a sample show: its picture, or the first its picture and the others one other
+// picture of its class, drawn anew each epoch. Pictures of a class are then one thing, and
+// Batch::group is the class; a picture alone in its class, or without one, is a thing by itself.
+enum class SampleViews { picture, pair_of_class };
+
+// Every view of a picture is made from one decoding of it; of a JPEG only what the views
 // need is decoded. Views are a function of (seed, epoch, sample, view): the same for any number of
 // threads and any batch. A bad picture is replaced or refused as SampleReader says; `index` then
 // holds the sample that took its place.
 class ImageBatches : public learn::BatchMaker {
  public:
   ImageBatches(std::shared_ptr<const ImageSource> source, const ViewRecipe& views,
-               const std::string& on_bad_image, uint64_t seed);
+               const std::string& on_bad_image, uint64_t seed,
+               SampleViews sample_views = SampleViews::picture);
 
   int64_t size() const override { return reader_.source().size(); }
 
@@ -28,9 +34,12 @@ class ImageBatches : public learn::BatchMaker {
   BadImages bad_images() const { return reader_.bad_images(); }
 
  private:
+  int64_t partner(int64_t sample, const DrawKey& key) const;
+
   SampleReader reader_;
   ViewMaker maker_;
   uint64_t seed_;
+  std::vector<std::vector<int64_t>> class_members_;  // for pairs
 };
 
 }  // namespace vistas::vision
