@@ -17,6 +17,7 @@
 #include "vistas/contrast/dino.h"
 #include "vistas/contrast/distillation.h"
 #include "vistas/contrast/lifted_structure.h"
+#include "vistas/contrast/memory.h"
 #include "vistas/contrast/multi_similarity.h"
 #include "vistas/contrast/n_pairs.h"
 #include "vistas/contrast/negative_cosine.h"
@@ -53,6 +54,11 @@ void add_pair_losses(std::vector<Loss>& losses, const std::string& kind_name, Si
     });
     add("contrastive_by_labels", [=](const Tensor& a, const Tensor&, const Tensor& ids) {
       return contrastive_by_labels(a, ids, options);
+    });
+    add("contrastive_with_memory", [=](const Tensor& a, const Tensor&, const Tensor& ids) {
+      CrossBatchMemory memory(5, 4);
+      memory.push(random(6, 4, 14), ids_of({0, 1, 2, 0, 1, 2}));
+      return contrastive_with_memory(a, ids, memory, options);
     });
   }
   for (const bool soft : {false, true}) {
@@ -137,9 +143,11 @@ std::vector<Loss> all_losses() {
 // Circle's weights carry no gradient: it is no derivative, and has a test of its own.
 std::vector<Loss> all_losses_and_circle() {
   std::vector<Loss> losses = all_losses();
-  losses.push_back({"circle", [](const Tensor& a, const Tensor&, const Tensor& ids) {
-                      return circle(a, ids, {.gamma = 20});
-                    }});
+  for (const auto& [name, kind] : similarity_names()) {
+    losses.push_back({"circle " + name, [kind](const Tensor& a, const Tensor&, const Tensor& ids) {
+                        return circle(a, ids, {.gamma = 20, .similarity = kind});
+                      }});
+  }
   return losses;
 }
 
