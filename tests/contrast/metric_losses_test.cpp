@@ -304,33 +304,5 @@ TEST(MetricLosses, MisuseIsNamed) {
   EXPECT_THROW(triplet_by_labels(leaf, ids).loss.backward({}, true, /*create_graph=*/true), Error);
 }
 
-template <class Options>
-void expect_round_trip(const std::string& change) {
-  Options options, copy;
-  fields_of(options).set_all(parse_toml(change, "test"));
-  const std::string text = fields_of(options).to_toml();
-  EXPECT_NE(text, fields_of(copy).to_toml());
-  fields_of(copy).set_all(parse_toml(text, "test"));
-  EXPECT_EQ(fields_of(copy).to_toml(), text);
-}
-
-TEST(MetricLosses, OptionsByName) {
-  expect_round_trip<ContrastiveOptions>("squared = false\nsimilarity = 'cosine'\nmargin = 0.5");
-  expect_round_trip<TripletOptions>("mining = 'semi_hard'\nmean_over = 'all'\nsoft = true");
-  expect_round_trip<NPairsOptions>("l2 = 0.02");
-  expect_round_trip<LiftedStructureOptions>("normalize = false");
-  expect_round_trip<CircleOptions>("gamma = 80");
-  expect_round_trip<MultiSimilarityOptions>("mining = true\nepsilon = 0.2");
-  expect_round_trip<CosentOptions>("scale = 10");
-  expect_round_trip<AngleOptions>("scale = 10");
-  expect_round_trip<MarginMseOptions>("similarity = 'cosine'");
-  expect_round_trip<KlDistillationOptions>("temperature = 4");
-  expect_round_trip<AlignUniformOptions>("weight = 0.5");
-  expect_round_trip<BarlowTwinsOptions>("lambda = 0.01");
-  expect_round_trip<VicRegOptions>("variance = 1");
-  expect_round_trip<SwavOptions>("temperature = 0.2\nsinkhorn.iterations = 5");
-  expect_round_trip<DinoOptions>("teacher_temperature = 0.07");
-}
-
 }  // namespace
 }  // namespace vistas::contrast

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "support/options_round_trip.h"
 #include "vistas/base/files.h"
 #include "vistas/base/random.h"
 #include "vistas/learn/trainer.h"
@@ -174,6 +175,7 @@ TEST_P(Contract, OptionsComeBackFromTheirText) {
   const Config again(parse_toml(config.to_toml(), "test"));
   EXPECT_EQ(differences(config, again), std::vector<std::string>{});
   EXPECT_FALSE(config.fields().all().empty());
+  expect_options_round_trip(method_named(GetParam(), "test").choose);
 }
 
 TEST_P(Contract, SettingsForDataWithoutARecipeAreOptions) {
