@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "support/options_round_trip.h"
 #include "vistas/base/files.h"
 #include "vistas/contrast/similarity.h"
 
@@ -154,14 +155,7 @@ TEST(GpuLosses, AgreeWithTheCpu) {
 TEST(LossTable, OptionsSurviveTheWayThroughText) {
   for (const LossEntry& entry : losses()) {
     SCOPED_TRACE(entry.name);
-    const auto choice = entry.choose();
-    Fields fields;
-    choice->fields(fields);
-    for (const Field& field : fields.all()) {
-      const std::string before = to_toml(field.get());
-      field.set(field.get());
-      EXPECT_EQ(to_toml(field.get()), before) << field.name;
-    }
+    expect_options_round_trip(entry.choose);
   }
 }
 

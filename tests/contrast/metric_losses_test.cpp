@@ -17,6 +17,7 @@
 #include "vistas/contrast/dino.h"
 #include "vistas/contrast/distillation.h"
 #include "vistas/contrast/lifted_structure.h"
+#include "vistas/contrast/memory.h"
 #include "vistas/contrast/multi_similarity.h"
 #include "vistas/contrast/n_pairs.h"
 #include "vistas/contrast/negative_cosine.h"
@@ -53,6 +54,11 @@ void add_pair_losses(std::vector<Loss>& losses, const std::string& kind_name, Si
     });
     add("contrastive_by_labels", [=](const Tensor& a, const Tensor&, const Tensor& ids) {
       return contrastive_by_labels(a, ids, options);
+    });
+    add("contrastive_with_memory", [=](const Tensor& a, const Tensor&, const Tensor& ids) {
+      CrossBatchMemory memory(5, 4);
+      memory.push(random(6, 4, 14), ids_of({0, 1, 2, 0, 1, 2}));
+      return contrastive_with_memory(a, ids, memory, options);
     });
   }
   for (const bool soft : {false, true}) {
@@ -137,9 +143,11 @@ std::vector<Loss> all_losses() {
 // Circle's weights carry no gradient: it is no derivative, and has a test of its own.
 std::vector<Loss> all_losses_and_circle() {
   std::vector<Loss> losses = all_losses();
-  losses.push_back({"circle", [](const Tensor& a, const Tensor&, const Tensor& ids) {
-                      return circle(a, ids, {.gamma = 20});
-                    }});
+  for (const auto& [name, kind] : similarity_names()) {
+    losses.push_back({"circle " + name, [kind](const Tensor& a, const Tensor&, const Tensor& ids) {
+                        return circle(a, ids, {.gamma = 20, .similarity = kind});
+                      }});
+  }
   return losses;
 }
 
@@ -294,34 +302,6 @@ TEST(MetricLosses, MisuseIsNamed) {
   }
   Tensor leaf = a.clone().requires_grad_(true);
   EXPECT_THROW(triplet_by_labels(leaf, ids).loss.backward({}, true, /*create_graph=*/true), Error);
-}
-
-template <class Options>
-void expect_round_trip(const std::string& change) {
-  Options options, copy;
-  fields_of(options).set_all(parse_toml(change, "test"));
-  const std::string text = fields_of(options).to_toml();
-  EXPECT_NE(text, fields_of(copy).to_toml());
-  fields_of(copy).set_all(parse_toml(text, "test"));
-  EXPECT_EQ(fields_of(copy).to_toml(), text);
-}
-
-TEST(MetricLosses, OptionsByName) {
-  expect_round_trip<ContrastiveOptions>("squared = false\nsimilarity = 'cosine'\nmargin = 0.5");
-  expect_round_trip<TripletOptions>("mining = 'semi_hard'\nmean_over = 'all'\nsoft = true");
-  expect_round_trip<NPairsOptions>("l2 = 0.02");
-  expect_round_trip<LiftedStructureOptions>("normalize = false");
-  expect_round_trip<CircleOptions>("gamma = 80");
-  expect_round_trip<MultiSimilarityOptions>("mining = true\nepsilon = 0.2");
-  expect_round_trip<CosentOptions>("scale = 10");
-  expect_round_trip<AngleOptions>("scale = 10");
-  expect_round_trip<MarginMseOptions>("similarity = 'cosine'");
-  expect_round_trip<KlDistillationOptions>("temperature = 4");
-  expect_round_trip<AlignUniformOptions>("weight = 0.5");
-  expect_round_trip<BarlowTwinsOptions>("lambda = 0.01");
-  expect_round_trip<VicRegOptions>("variance = 1");
-  expect_round_trip<SwavOptions>("temperature = 0.2\nsinkhorn.iterations = 5");
-  expect_round_trip<DinoOptions>("teacher_temperature = 0.07");
 }
 
 }  // namespace

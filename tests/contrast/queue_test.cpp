@@ -96,6 +96,16 @@ TEST(CrossBatchMemory, GrowsThenHoldsTheLastRowsWithTheirLabels) {
   }
 }
 
+TEST(CrossBatchMemory, RefusesWhatAreNoLabelsOfItsRows) {
+  CrossBatchMemory memory(5, 3);
+  const at::Tensor rows = numbered(0, 3), labels = at::arange(3);
+  EXPECT_THROW(memory.push(rows, labels.to(at::kInt)), Error);
+  EXPECT_THROW(memory.push(rows, labels.to(at::kFloat)), Error);
+  EXPECT_THROW(memory.push(rows, labels.slice(0, 1)), Error);
+  EXPECT_THROW(memory.push(rows, {}), Error);
+  EXPECT_EQ(memory.rows().size(0), 0);
+}
+
 TEST(CrossBatchMemory, LossIsThatOfTheNaiveLoop) {
   at::manual_seed(1);
   CrossBatchMemory memory(6, 4);

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "support/small_tensors.h"
+#include "support/rows.h"
 #include "vistas/contrast/bpr.h"
 #include "vistas/contrast/clip.h"
 #include "vistas/contrast/dcl.h"
@@ -155,47 +155,46 @@ bool contains(const char* letters, char letter) {
 
 TEST(SoftmaxLosses, GradientsMatchCentralDifferences) {
   for_all([](const Loss& loss, Similarity kind) {
-    Case x{random(5, 3, 1), random(5, 3, 2), random(5, 3, 3), ids({0, 1, 0, 2, 1}), kind};
+    Case x{random(5, 3, 1), random(5, 3, 2), random(5, 3, 3), ids_of({0, 1, 0, 2, 1}), kind};
     for (at::Tensor* t : {&x.a, &x.b, &x.c}) t->requires_grad_(true);
     (3 * loss.call(x)).backward();  // a factor, so that the incoming gradient counts
-    const at::NoGradGuard no_grad;
-    constexpr double kStep = 1e-5;
     for (const auto& [letter, t] : {std::pair{'a', &x.a}, {'b', &x.b}, {'c', &x.c}}) {
       if (!contains(loss.live, letter)) continue;
-      ASSERT_TRUE(t->grad().defined()) << letter;
-      for (int64_t i = 0; i < t->numel(); ++i) {
-        double* value = t->data_ptr<double>() + i;
-        const double middle = *value;
-        *value = middle + kStep;
-        const double up = 3 * loss.call(x).item<double>();
-        *value = middle - kStep;
-        const double down = 3 * loss.call(x).item<double>();
-        *value = middle;
-        EXPECT_NEAR(t->grad().view(-1)[i].item<double>(), (up - down) / (2 * kStep), 2e-8)
-            << letter << i;
-      }
+      SCOPED_TRACE(letter);
+      ASSERT_TRUE(t->grad().defined());
+      expect_central_differences([&] { return 3 * loss.call(x); }, *t, t->grad(), 2e-8);
     }
   });
 }
 
-// The weights are constants: with them held at their values, DCLW is DCL and a pull.
-TEST(SoftmaxLosses, DclwGradientLeavesTheWeightsAlone) {
-  at::Tensor a = random(4, 3, 1).requires_grad_(true), b = random(4, 3, 2).requires_grad_(true);
-  dclw(a, b, {.temperature = 0.7, .sigma = 0.5}).backward();
-  const at::Tensor got = a.grad().clone();
-  const at::Tensor near = at::exp(row_similarity(a, b, Similarity::cosine).detach() / 0.5);
-  const at::Tensor weight = 2 - near / near.mean();
-  a.mutable_grad().zero_();
-  const at::Tensor extra = (1 - weight) * row_similarity(a, b, Similarity::cosine) / 0.7;
-  (dcl(a, b, {.temperature = 0.7}) + extra.mean()).backward();
-  EXPECT_LT((got - a.grad()).abs().max().item<double>(), 1e-14);
-  EXPECT_GT((weight - 1).abs().max().item<double>(), 0.1);
+// The weights are constants. With them held at their values DCLW is DCL and a pull, and its
+// gradient is that function's derivative.
+TEST(SoftmaxLosses, DclwGradientIsTheDerivativeWithConstantWeights) {
+  constexpr double kTemperature = 0.7, kSigma = 0.5;
+  for (const Similarity kind : kAll) {
+    SCOPED_TRACE(similarity_names()[static_cast<size_t>(kind)].first);
+    at::Tensor a = random(5, 3, 1).requires_grad_(true), b = random(5, 3, 2).requires_grad_(true);
+    const at::Tensor loss =
+        dclw(a, b, {.temperature = kTemperature, .sigma = kSigma, .similarity = kind});
+    (3 * loss).backward();
+    const at::Tensor near = at::exp(row_similarity(a, b, kind).detach() / kSigma);
+    const at::Tensor weight = 2 - near / near.mean();
+    EXPECT_GT((weight - 1).abs().max().item<double>(), 0.1);
+    const auto held = [&] {
+      const at::Tensor pull = weight * row_similarity(a, b, kind) / kTemperature;
+      const at::Tensor plain = row_similarity(a, b, kind) / kTemperature;
+      return 3 * (dcl(a, b, {kTemperature, kind}) + (plain - pull).mean());
+    };
+    EXPECT_NEAR(3 * loss.item<double>(), held().item<double>(), 1e-12);
+    for (at::Tensor* t : {&a, &b}) expect_central_differences(held, *t, t->grad(), 2e-8);
+  }
 }
 
 TEST(SoftmaxLosses, RowsMayBePermuted) {
-  const at::Tensor order = ids({4, 0, 5, 2, 1, 3});
+  const at::Tensor order = ids_of({4, 0, 5, 2, 1, 3});
   for_all([&](const Loss& loss, Similarity kind) {
-    const Case x{random(6, 3, 3), random(6, 3, 4), random(6, 3, 5), ids({7, 1, 1, 0, 3, 0}), kind};
+    const Case x{random(6, 3, 3), random(6, 3, 4), random(6, 3, 5), ids_of({7, 1, 1, 0, 3, 0}),
+                 kind};
     Case y = x;
     for (at::Tensor* t : {&y.a, &y.b, &y.c, &y.ids}) *t = t->index({order});
     const double value = loss.call(x).item<double>();
@@ -234,7 +233,7 @@ TEST(SoftmaxLosses, ExtremeRowsStayFinite) {
 
 TEST(SoftmaxLosses, NanIsNotHidden) {
   for_all([](const Loss& loss, Similarity kind) {
-    Case x{random(5, 3, 1), random(5, 3, 2), random(5, 3, 3), ids({0, 1, 0, 2, 1}), kind};
+    Case x{random(5, 3, 1), random(5, 3, 2), random(5, 3, 3), ids_of({0, 1, 0, 2, 1}), kind};
     x.a[1][1] = std::numeric_limits<double>::quiet_NaN();
     EXPECT_TRUE(std::isnan(loss.call(x).item<double>()));
   });
@@ -242,7 +241,7 @@ TEST(SoftmaxLosses, NanIsNotHidden) {
 
 TEST(SoftmaxLosses, BFloat16IsComputedInFloat32EvenUnderAutocast) {
   for_all([](const Loss& loss, Similarity kind) {
-    Case x{random(8, 16, 1), random(8, 16, 2), random(8, 16, 3), ids({0, 1, 2, 2, 1, 5, 6, 7}),
+    Case x{random(8, 16, 1), random(8, 16, 2), random(8, 16, 3), ids_of({0, 1, 2, 2, 1, 5, 6, 7}),
            kind};
     for (at::Tensor* t : {&x.a, &x.b, &x.c}) *t = t->to(at::kBFloat16);
     Case wide = x;

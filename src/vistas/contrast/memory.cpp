@@ -1,12 +1,9 @@
 #include "vistas/contrast/memory.h"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
-#include "vistas/base/error.h"
 #include "vistas/contrast/checks.h"
 #include "vistas/contrast/pairs.h"
 #include "vistas/contrast/precision.h"
@@ -36,11 +33,7 @@ at::Tensor CrossBatchMemory::labels() const {
 void CrossBatchMemory::push(const at::Tensor& z, const at::Tensor& labels) {
   const at::NoGradGuard no_grad;
   check_new_rows(z, rows_);
-  if (labels.dim() != 1 || labels.size(0) != z.size(0)) {
-    throw Error(ErrorKind::usage, {.what = "cross-batch memory: labels",
-                                   .got = fmt::format("[{}]", fmt::join(labels.sizes(), ", ")),
-                                   .expected = fmt::format("[{}]", z.size(0))});
-  }
+  check_ids("cross-batch memory", "labels", labels, z);
   const at::Tensor index = ring_places(pushed_, z.size(0), rows_.size(0));
   rows_.index_copy_(0, index, last_rows(z, index).to(rows_.scalar_type()));
   labels_.index_copy_(0, index, last_rows(labels, index));
@@ -57,8 +50,9 @@ at::Tensor contrastive_with_memory(const at::Tensor& z, const at::Tensor& labels
   const at::Tensor rows = memory.rows();
   if (rows.size(0) == 0) return widen(z).sum() * 0;
   const at::Tensor same = labels.unsqueeze(1) == memory.labels().unsqueeze(0);
+  const at::Tensor wide = widen(z);
   const at::Tensor d =
-      distances(z, rows.to(z.scalar_type()), options.similarity, options.normalize);
+      distances(wide, rows.to(wide.scalar_type()), options.similarity, options.normalize);
   const auto hinge = [&](const at::Tensor& x) {
     const at::Tensor above = at::relu(x);
     return options.squared ? above.square() / 2 : above;

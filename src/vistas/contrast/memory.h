@@ -19,7 +19,7 @@ class CrossBatchMemory {
   at::Tensor rows() const;    // [M, D]
   at::Tensor labels() const;  // [M] int64
 
-  // z [N, D], labels [N]. Of more than K rows the last K stay.
+  // z [N, D], labels [N] int64. Of more than K rows the last K stay.
   void push(const at::Tensor& z, const at::Tensor& labels);
 
   // The whole state, to be registered as buffers.
