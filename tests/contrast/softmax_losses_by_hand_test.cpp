@@ -156,6 +156,9 @@ TEST(ByHand, Matryoshka) {
   const at::Tensor x = matrix({1, 2, 3}, 3), y = matrix({4, 5, 6}, 3);
   EXPECT_EQ(matryoshka(x, y, sum, {.dims = {3, 1}, .weights = {1, 0.5}}).item<double>(), 34);
   EXPECT_EQ(matryoshka(x, y, sum, {.dims = {2}}).item<double>(), 14);
+  const RowsLoss of_three = [](const auto& z) { return (z[0] + z[1] + z[2]).sum(); };
+  EXPECT_EQ(matryoshka({x, y, x}, of_three, {.dims = {2}}).item<double>(),
+            (x + y + x).narrow(1, 0, 2).sum().item<double>());
 }
 
 TEST(ByHand, Bpr) {
@@ -282,8 +285,8 @@ TEST(Misuse, IsNamed) {
     info_nce(random(4, 3, 1).requires_grad_(true), b).backward({}, true, /*create_graph=*/true);
   });
   expect("nt_xent: group", [&] { nt_xent(a, b, {}, ids({0})); });
-  expect("clip_loss: log_scale", [&] { clip_loss(a, b, {}); });
-  expect("clip_loss: log_scale", [&] { clip_loss(a, b, a); });
+  expect("info_nce_learned: log_scale", [&] { clip_loss(a, b, {}); });
+  expect("info_nce_learned: log_scale", [&] { info_nce_learned(a, b, a); });
   expect("siglip: bias", [&] { siglip(a, b, scale, ids({1})); });
   expect("in_batch_softmax: log_q", [&] { in_batch_softmax(a, b, {}, at::zeros({3})); });
   expect("sup_con: labels", [&] { sup_con(a, at::Tensor()); });
@@ -299,6 +302,7 @@ TEST(Misuse, IsNamed) {
   expect("nearest_in_queue", [&] { nearest_in_queue(a, random(5, 4, 1)); });
   const PairLoss loss = [](const at::Tensor& x, const at::Tensor& y) { return nt_xent(x, y); };
   expect("matryoshka: dims", [&] { matryoshka(a, b, loss, {}); });
+  expect("matryoshka", [&] { matryoshka({a, b.narrow(1, 0, 2)}, {}, {.dims = {2}}); });
   expect("matryoshka: dims", [&] { matryoshka(a, b, loss, {.dims = {4}}); });
   expect("matryoshka: weights", [&] { matryoshka(a, b, loss, {.dims = {3}, .weights = {1, 2}}); });
   expect("bpr: l2", [&] { bpr(a, b, a, {.l2 = -1}); });

@@ -93,6 +93,10 @@ const Loss kLosses[] = {
        return info_nce_queue(x.a, x.b, x.c, {x.temperature, x.kind});
      }},
     {"clip_loss", "abc", [](const Case& x) { return clip_loss(x.a, x.b, log_scale(x), {x.kind}); }},
+    {"info_nce_learned with groups and negatives", "abc",
+     [](const Case& x) {
+       return info_nce_learned(x.a, x.b, log_scale(x), {.similarity = x.kind}, x.ids, x.c);
+     }},
     {"clip_loss with groups", "abc",
      [](const Case& x) { return clip_loss(x.a, x.b, log_scale(x), {x.kind}, x.ids); }},
     {"siglip", "abc",

@@ -539,8 +539,11 @@ TEST(Collapse, UniformOutputsDoGiveThatLoss) {
   const at::Tensor point = at::ones({kRows, 8});
   Swav swav(toy(), kSwav, 1);
   Siamese siamese(toy(), {.projector = kHead}, 1);
-  EXPECT_NEAR(siamese.loss({{point, point}, {}}, batch).item<double>(), siamese.collapse().loss,
-              1e-6);
+  Siamese soft(toy(), {.triplet = {.soft = true}, .projector = kHead}, 1);
+  for (Siamese* method : {&siamese, &soft}) {
+    EXPECT_NEAR(method->loss({{point, point}, {}}, batch).item<double>(), method->collapse().loss,
+                1e-6);
+  }
   // Prototypes at equal angles from that point give uniform predictions.
   at::Tensor prototypes = swav.named_parameters()["prototypes"];
   {

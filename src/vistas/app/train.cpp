@@ -113,6 +113,12 @@ double median(std::vector<double> values) {
 constexpr int64_t kTimedSteps = 3;
 constexpr int64_t kMost = 1'000'000'000;  // of epochs, and of samples in a batch
 
+// "510", or "at most 510" where it depends on the classes in the batch.
+std::string negatives_text(const learn::Trainer& trainer) {
+  return (trainer.spares_own_class() ? "at most " : "") +
+         std::to_string(trainer.negatives_per_anchor());
+}
+
 // "8192 pictures, 128 in memory at once"
 std::string batch_text(const learn::TrainOptions& train) {
   return fmt::format("{} pictures", train.batch) +
@@ -201,7 +207,7 @@ int dry_run(const Context& context, recipe::Config& config) {
                                  1000 * step)});
   table.add({"disk", fmt::format("{} for {} checkpoints",
                                  look::format_bytes(static_cast<double>(state * kept)), kept)});
-  table.add({"negatives", fmt::format("{} an anchor", trainer.negatives_per_anchor())});
+  table.add({"negatives", negatives_text(trainer) + " an anchor"});
   context.print(table.str(context.color, context.width) + "\n");
   if (costs.size() > 1) print_choices(context, costs);
   context.print("Nothing was trained.\n");
@@ -243,7 +249,7 @@ void print_settings(const Context& context, const recipe::Config& config,
   table.add({"encoder", fmt::format("{} ({} parameters with heads)", config.encoder.name,
                                     trainer.parameters())});
   table.add({"method", fmt::format("{}, {} negatives an anchor", config.method_name,
-                                   trainer.negatives_per_anchor())});
+                                   negatives_text(trainer))});
   table.add({"steps", fmt::format("{} of {} ({:.1f} epochs)", trainer.total_steps(),
                                   batch_text(config.train),
                                   static_cast<double>(trainer.total_steps()) /

@@ -25,7 +25,7 @@ struct ClipOptions {
 // q, k [N, D]; log_scale is one number and gets a gradient (see LearnedTemperature, which also
 // clamps it; here it is taken as it is). `group` [N] int64 may be undefined: pairs of equal group
 // are the same thing and no negatives of each other. Types, precision and errors as nt_xent. The
-// literature uses cosine.
+// literature uses cosine. It is info_nce_learned() in both directions.
 // Radford et al., "Learning transferable visual models from natural language supervision", 2021,
 // fig. 3.
 at::Tensor clip_loss(const at::Tensor& q, const at::Tensor& k, const at::Tensor& log_scale,

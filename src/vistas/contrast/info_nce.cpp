@@ -9,27 +9,49 @@
 
 namespace vistas::contrast {
 
-at::Tensor info_nce(const at::Tensor& q, const at::Tensor& k, const InfoNceOptions& options,
-                    const at::Tensor& group, const at::Tensor& negatives) {
-  check_pair("info_nce", q, k);
-  if (negatives.defined()) check_comparable("info_nce", q, negatives);
-  check_positive("info_nce", "temperature", options.temperature);
-  const FullPrecision scope;
+namespace {
+
+// `scale` is 1 / T, float64.
+at::Tensor cross_entropy_of_keys(const char* name, const at::Tensor& q, const at::Tensor& k,
+                                 const at::Tensor& scale, const InfoNceOptions& options,
+                                 const at::Tensor& group, const at::Tensor& negatives) {
+  if (negatives.defined()) check_comparable(name, q, negatives);
   if (has_pair_logits(options.similarity)) {
-    if (group.defined()) check_ids("info_nce", "group", group, q);
+    if (group.defined()) check_ids(name, "group", group, q);
     const at::Tensor x = widen(q);
     const PairLogits s =
-        tower_logits(x, widen(k), negatives.defined() ? widen(negatives) : negatives,
-                     pair_scale(options.temperature), group, options.symmetric,
-                     pair_options(options.similarity, options.bf16));
+        tower_logits(x, widen(k), negatives.defined() ? widen(negatives) : negatives, scale, group,
+                     options.symmetric, pair_options(options.similarity, options.bf16));
     return diagonal_cross_entropy(s).to(x.scalar_type());
   }
-  const at::Tensor same = same_thing("info_nce", group, q);
+  const at::Tensor same = same_thing(name, group, q);
   const at::Tensor candidates = negatives.defined() ? at::cat({k, negatives}) : k;
-  const at::Tensor s = similarity(q, candidates, options.similarity) / options.temperature;
+  const at::Tensor likeness = similarity(q, candidates, options.similarity);
+  const at::Tensor s = likeness * scale.to(likeness.scalar_type());
   const at::Tensor loss = diagonal_cross_entropy(s, same);
   if (!options.symmetric) return loss;
   return (loss + diagonal_cross_entropy(s.narrow(1, 0, q.size(0)).t(), same)) / 2;
+}
+
+}  // namespace
+
+at::Tensor info_nce(const at::Tensor& q, const at::Tensor& k, const InfoNceOptions& options,
+                    const at::Tensor& group, const at::Tensor& negatives) {
+  check_pair("info_nce", q, k);
+  check_positive("info_nce", "temperature", options.temperature);
+  const FullPrecision scope;
+  return cross_entropy_of_keys("info_nce", q, k, pair_scale(options.temperature), options, group,
+                               negatives);
+}
+
+at::Tensor info_nce_learned(const at::Tensor& q, const at::Tensor& k, const at::Tensor& log_scale,
+                            const InfoNceOptions& options, const at::Tensor& group,
+                            const at::Tensor& negatives) {
+  check_pair("info_nce_learned", q, k);
+  check_scalar("info_nce_learned", "log_scale", log_scale, q);
+  const FullPrecision scope;
+  return cross_entropy_of_keys("info_nce_learned", q, k, log_scale.to(at::kDouble).exp(), options,
+                               group, negatives);
 }
 
 at::Tensor info_nce_queue(const at::Tensor& q, const at::Tensor& k, const at::Tensor& queue,

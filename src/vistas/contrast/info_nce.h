@@ -36,6 +36,12 @@ struct InfoNceOptions {
 at::Tensor info_nce(const at::Tensor& q, const at::Tensor& k, const InfoNceOptions& options = {},
                     const at::Tensor& group = {}, const at::Tensor& negatives = {});
 
+// The same with 1 / T = exp(log_scale), one number that gets a gradient, in place of the option
+// `temperature`. LearnedTemperature holds and clamps it; here it is taken as it is.
+at::Tensor info_nce_learned(const at::Tensor& q, const at::Tensor& k, const at::Tensor& log_scale,
+                            const InfoNceOptions& options = {}, const at::Tensor& group = {},
+                            const at::Tensor& negatives = {});
+
 struct QueueInfoNceOptions {
   double temperature = 0.07;
   Similarity similarity = Similarity::cosine;

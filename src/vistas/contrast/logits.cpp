@@ -66,8 +66,4 @@ at::Tensor diagonal_cross_entropy(const at::Tensor& s, const at::Tensor& same) {
   return log1p_exp(log_sum_exp(s, left_out) - s.diagonal()).mean();
 }
 
-at::Tensor symmetric_cross_entropy(const at::Tensor& s, const at::Tensor& same) {
-  return (diagonal_cross_entropy(s, same) + diagonal_cross_entropy(s.t(), same)) / 2;
-}
-
 }  // namespace vistas::contrast

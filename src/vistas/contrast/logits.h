@@ -27,7 +27,4 @@ at::Tensor same_thing(const char* loss, const at::Tensor& group, const at::Tenso
 // Columns beyond N are negatives of every row. same [N, N] contains the diagonal.
 at::Tensor diagonal_cross_entropy(const at::Tensor& s, const at::Tensor& same);
 
-// The mean of both directions of square logits: rows find columns and columns find rows.
-at::Tensor symmetric_cross_entropy(const at::Tensor& s, const at::Tensor& same);
-
 }  // namespace vistas::contrast

@@ -38,12 +38,22 @@ void check(const at::Tensor& x, const MatryoshkaOptions& options) {
 at::Tensor matryoshka(const at::Tensor& x, const at::Tensor& y, const PairLoss& loss,
                       const MatryoshkaOptions& options) {
   check_comparable("matryoshka", x, y);
-  check(x, options);
+  return matryoshka(
+      {x, y}, [&](const auto& cut) { return loss(cut[0], cut[1]); }, options);
+}
+
+at::Tensor matryoshka(const std::vector<at::Tensor>& embeddings, const RowsLoss& loss,
+                      const MatryoshkaOptions& options) {
+  for (const at::Tensor& rows : embeddings) {
+    check_comparable("matryoshka", embeddings.front(), rows);
+  }
+  check(embeddings.front(), options);
   at::Tensor sum;
   for (size_t m = 0; m < options.dims.size(); ++m) {
-    const int64_t dim = options.dims[m];
+    std::vector<at::Tensor> cut;
+    for (const at::Tensor& rows : embeddings) cut.push_back(rows.narrow(1, 0, options.dims[m]));
     const double weight = options.weights.empty() ? 1 : options.weights[m];
-    const at::Tensor term = loss(x.narrow(1, 0, dim), y.narrow(1, 0, dim)) * weight;
+    const at::Tensor term = loss(cut) * weight;
     sum = sum.defined() ? sum + term : term;
   }
   return sum;

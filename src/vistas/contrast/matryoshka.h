@@ -33,4 +33,10 @@ using PairLoss = std::function<at::Tensor(const at::Tensor&, const at::Tensor&)>
 at::Tensor matryoshka(const at::Tensor& x, const at::Tensor& y, const PairLoss& loss,
                       const MatryoshkaOptions& options);
 
+// The same of a loss of any embeddings [., D], all of which are cut: anchors, positives and
+// negatives, predictions, a queue. What is no embedding (labels, scores) the function binds.
+using RowsLoss = std::function<at::Tensor(const std::vector<at::Tensor>&)>;
+at::Tensor matryoshka(const std::vector<at::Tensor>& embeddings, const RowsLoss& loss,
+                      const MatryoshkaOptions& options);
+
 }  // namespace vistas::contrast

@@ -54,6 +54,8 @@ class Method : public torch::nn::Module {
   virtual std::shared_ptr<Encoder> encoder() const = 0;
   // Negatives each anchor is compared with in a batch of `batch` samples; 0 if there are none.
   virtual int64_t negatives(int64_t batch) const = 0;
+  // Whether samples of the anchor's class are none: negatives() is then the most there can be.
+  virtual bool spares_own_class() const { return false; }
   // Embeddings of earlier batches that the loss compares with.
   virtual int64_t remembered() const { return 0; }
   // Whether a parameter's learning rate stays at its peak instead of following the schedule.

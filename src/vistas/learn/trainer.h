@@ -105,6 +105,7 @@ class Trainer {
   int64_t parameters() const;       // trainable numbers, heads included
   int64_t parameter_bytes() const;  // and buffers
   int64_t optimizer_bytes() const;
+  bool spares_own_class() const { return parts_.method->spares_own_class(); }
   int64_t negatives_per_anchor() const { return parts_.method->negatives(parts_.train.batch); }
 
  private:

@@ -39,7 +39,10 @@ class Nnclr : public learn::Method {
   at::Tensor loss(const learn::Embeddings& embeddings, const learn::Batch& batch) override;
   void after_step(const learn::Progress& progress) override;
   std::shared_ptr<learn::Encoder> encoder() const override { return student_->encoder(); }
-  int64_t negatives(int64_t batch) const override { return batch - 1; }
+  int64_t negatives(int64_t batch) const override {
+    const bool both = options_.loss.denominator == contrast::NnclrDenominator::nt_xent;
+    return (both ? 2 : 1) * (batch - 1);
+  }
   int64_t remembered() const override { return options_.queue; }
 
  private:

@@ -1,6 +1,9 @@
 #include "vistas/methods/siamese.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <cmath>
 
 #include "vistas/base/error.h"
 
@@ -53,11 +56,14 @@ void Siamese::after_step(const learn::Progress&) {
 }
 
 learn::Collapse Siamese::collapse() const {
-  learn::Collapse signs{.cure = "Lower schedule.lr, or begin with method.triplet.mining = \"all\""};
-  if (options_.loss == SiameseLoss::triplet && !options_.triplet.soft) {
-    signs.loss = options_.triplet.margin;
-    signs.meaning = "method.triplet.margin: all embeddings are one point";
+  learn::Collapse signs{.cure = "Lower schedule.lr, or lengthen schedule.warmup_epochs"};
+  if (options_.loss != SiameseLoss::triplet) return signs;
+  if (options_.triplet.mining != contrast::TripletMining::all) {
+    signs.cure = "Lower schedule.lr, or begin with method.triplet.mining = \"all\"";
   }
+  signs.loss = options_.triplet.soft ? std::log(2.0) : options_.triplet.margin;
+  signs.meaning = fmt::format("{}: all embeddings are one point",
+                              options_.triplet.soft ? "ln 2" : "method.triplet.margin");
   return signs;
 }
 

@@ -55,6 +55,7 @@ class Siamese : public learn::Method {
   void after_step(const learn::Progress& progress) override;
   std::shared_ptr<learn::Encoder> encoder() const override { return student_->encoder(); }
   int64_t negatives(int64_t batch) const override { return 2 * (batch - 1) + options_.memory; }
+  bool spares_own_class() const override { return options_.positives == Positives::labels; }
   int64_t remembered() const override { return options_.memory; }
   learn::Collapse collapse() const override;
 

@@ -29,7 +29,8 @@ class SupCon : public learn::Method {
   learn::Embeddings embed(const learn::Batch& batch) override;
   at::Tensor loss(const learn::Embeddings& embeddings, const learn::Batch& batch) override;
   std::shared_ptr<learn::Encoder> encoder() const override { return student_->encoder(); }
-  int64_t negatives(int64_t batch) const override { return 2 * (batch - 1); }  // at most
+  int64_t negatives(int64_t batch) const override { return 2 * (batch - 1); }
+  bool spares_own_class() const override { return true; }
 
  private:
   std::shared_ptr<learn::Branch> student_;
