@@ -219,8 +219,11 @@ class BadInput(support.ProgramTest):
         step = int(re.search(r"step (\d+): the loss is not finite", result.err)[1])
         saved = json.loads((self.folder / "nan/checkpoints/last/progress.json").read_text())
         self.assertLessEqual(saved["step"], step)
-        self.succeeds("embed", "nan", "photos", "-o", "nan.safetensors")
-        tensors, _ = support.read_safetensors(self.folder / "nan.safetensors")
+        self.embeds_to_numbers("nan")
+
+    def embeds_to_numbers(self, run):
+        self.succeeds("embed", run, "photos", "-o", "numbers.safetensors")
+        tensors, _ = support.read_safetensors(self.folder / "numbers.safetensors")
         for row in support.rows_of(tensors["embeddings"]):
             self.assertTrue(all(abs(value) < float("inf") for value in row), row)
 
@@ -233,16 +236,19 @@ class BadInput(support.ProgramTest):
         step = int(re.search(r"step (\d+): ", result.err)[1])
         saved = json.loads((self.folder / "burst/checkpoints/last/progress.json").read_text())
         self.assertLess(saved["step"], step)
-        self.succeeds("embed", "burst", "photos", "-o", "burst.safetensors")
-        tensors, _ = support.read_safetensors(self.folder / "burst.safetensors")
-        for row in support.rows_of(tensors["embeddings"]):
-            self.assertTrue(all(abs(value) < float("inf") for value in row), row)
+        self.embeds_to_numbers("burst")
 
     def test_pairs_want_classes_and_masks_want_pairs(self):
         self.fails(3, ["photos", "labels"], "train", "photos", "--out", "no classes", *FEW,
                    "--set", "data.views_of=class")
         self.fails(2, ["method.mask_groups", "data.views_of=class"], "train", "photos", "--out",
                    "no groups", *FEW, "--set", "method.mask_groups=true")
+        self.assertFalse((self.folder / "no groups").exists())
+        (self.folder / "mine").mkdir()
+        support.write(self.folder / "mine/notes.txt", "keep")
+        self.fails(3, ["SupCon", "labels"], "train", "photos", "--out", "mine", *FEW, "--method",
+                   "supcon")
+        self.assertEqual((self.folder / "mine/notes.txt").read_text(), "keep")
 
     def test_bad_pictures_are_named_when_training_fails_too(self):
         shutil.copytree(self.folder / "photos", self.folder / "some bad", symlinks=True)

@@ -42,7 +42,7 @@ int embed(const Context& context, const EmbedArguments& a) {
       vision::open_source(a.data, vision::options_for(bundle, a.source));
   StatusLine status(context);
   const auto features =
-      vision::extract_features(bundle, source, a.features, picture_progress(status, "embedding"));
+      vision::extract_features(bundle, source, a.features, counted_progress(status, "embedding"));
   status.clear();
   std::vector<std::string> paths;
   for (const int64_t sample : features.samples) paths.push_back(source->name(sample));
@@ -95,7 +95,7 @@ int near(const Context& context, const NearArguments& a) {
   const auto q = vision::extract_features(bundle, query, strict);
   StatusLine status(context);
   const auto b =
-      vision::extract_features(bundle, bank, a.features, picture_progress(status, "embedding"));
+      vision::extract_features(bundle, bank, a.features, counted_progress(status, "embedding"));
   status.clear();
   const auto found = search::top_k(q.values, b.values, a.k, search::Metric::cosine);
   const auto* indices = found.indices.const_data_ptr<int64_t>();

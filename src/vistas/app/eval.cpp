@@ -115,15 +115,13 @@ int eval(const Context& context, EvalArguments& a) {
   StatusLine status(context);
   std::string counted;
   vision::FeatureProgress count;
-  const auto result = recipe::evaluate(
-      bundle, data, a.options, [&](const std::string& doing, int64_t done, int64_t all) {
-        if (all == 0) return status.show(doing);
-        if (doing != std::exchange(counted, doing)) {
-          count =
-              picture_progress(status, doing, doing.rfind("features", 0) == 0 ? "images" : "steps");
-        }
-        count(done, all);
-      });
+  const auto result = recipe::evaluate(bundle, data, a.options,
+                                       [&](const std::string& doing, int64_t done, int64_t all) {
+                                         if (all == 0) return status.show(doing);
+                                         if (doing != std::exchange(counted, doing))
+                                           count = counted_progress(status, doing);
+                                         count(done, all);
+                                       });
   status.clear();
   look::Table table({"encoder", "task", "labels", "pictures", "top-1 (%)"});
   nlohmann::json rows = nlohmann::json::array();

@@ -22,15 +22,15 @@ void StatusLine::clear() {
   open_ = false;
 }
 
-vision::FeatureProgress picture_progress(StatusLine& status, const std::string& doing,
-                                         const std::string& unit) {
+vision::FeatureProgress counted_progress(StatusLine& status, const std::string& doing) {
   const auto start = std::chrono::steady_clock::now();
-  return [&status, doing, unit, start](int64_t done, int64_t all) {
+  return [&status, doing, start](int64_t done, int64_t all) {
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const double rate = static_cast<double>(done) / seconds;
-    status.show(fmt::format("{} {} of {}  {:.{}f} {}/s  {} left", doing, look::format_count(done),
-                            look::format_count(all), rate, rate < 10 ? 1 : 0, unit,
+    status.show(fmt::format("{} {} of {}  {:.{}f} a second  {} left", doing,
+                            look::format_count(done), look::format_count(all), rate,
+                            rate < 10 ? 1 : 0,
                             look::format_duration(static_cast<double>(all - done) / rate)));
   };
 }

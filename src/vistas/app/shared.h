@@ -22,9 +22,8 @@ class StatusLine {
   bool open_ = false;
 };
 
-// Progress of a pass over pictures (or what `unit` says) on a status line: rate and time left.
-vision::FeatureProgress picture_progress(StatusLine& status, const std::string& doing,
-                                         const std::string& unit = "images");
+// Progress of a pass over pictures, or of steps, on a status line: rate and time left.
+vision::FeatureProgress counted_progress(StatusLine& status, const std::string& doing);
 
 // JSON has no NaN.
 nlohmann::json finite_or_null(double value);

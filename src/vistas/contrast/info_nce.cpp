@@ -13,7 +13,7 @@ namespace {
 
 // `scale` is 1 / T, float64.
 at::Tensor cross_entropy_of_keys(const char* name, const at::Tensor& q, const at::Tensor& k,
-                                 const at::Tensor& scale, const InfoNceOptions& options,
+                                 const at::Tensor& scale, const LearnedInfoNceOptions& options,
                                  const at::Tensor& group, const at::Tensor& negatives) {
   if (negatives.defined()) check_comparable(name, q, negatives);
   if (has_pair_logits(options.similarity)) {
@@ -40,12 +40,13 @@ at::Tensor info_nce(const at::Tensor& q, const at::Tensor& k, const InfoNceOptio
   check_pair("info_nce", q, k);
   check_positive("info_nce", "temperature", options.temperature);
   const FullPrecision scope;
-  return cross_entropy_of_keys("info_nce", q, k, pair_scale(options.temperature), options, group,
+  return cross_entropy_of_keys("info_nce", q, k, pair_scale(options.temperature),
+                               {options.similarity, options.symmetric, options.bf16}, group,
                                negatives);
 }
 
 at::Tensor info_nce_learned(const at::Tensor& q, const at::Tensor& k, const at::Tensor& log_scale,
-                            const InfoNceOptions& options, const at::Tensor& group,
+                            const LearnedInfoNceOptions& options, const at::Tensor& group,
                             const at::Tensor& negatives) {
   check_pair("info_nce_learned", q, k);
   check_scalar("info_nce_learned", "log_scale", log_scale, q);

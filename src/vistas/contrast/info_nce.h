@@ -36,10 +36,22 @@ struct InfoNceOptions {
 at::Tensor info_nce(const at::Tensor& q, const at::Tensor& k, const InfoNceOptions& options = {},
                     const at::Tensor& group = {}, const at::Tensor& negatives = {});
 
-// The same with 1 / T = exp(log_scale), one number that gets a gradient, in place of the option
-// `temperature`. LearnedTemperature holds and clamps it; here it is taken as it is.
+struct LearnedInfoNceOptions {
+  Similarity similarity = Similarity::cosine;
+  bool symmetric = false;
+  bool bf16 = false;
+
+  void fields(Fields& f) {
+    f.add("similarity", similarity, "how two embeddings are compared", similarity_names());
+    f.add("symmetric", symmetric, "keys must find their queries too; the mean of both directions");
+    f.add("bf16", bf16, kBf16Help);
+  }
+};
+
+// info_nce with 1 / T = exp(log_scale), one number that gets a gradient. LearnedTemperature holds
+// and clamps it; here it is taken as it is.
 at::Tensor info_nce_learned(const at::Tensor& q, const at::Tensor& k, const at::Tensor& log_scale,
-                            const InfoNceOptions& options = {}, const at::Tensor& group = {},
+                            const LearnedInfoNceOptions& options = {}, const at::Tensor& group = {},
                             const at::Tensor& negatives = {});
 
 struct QueueInfoNceOptions {

@@ -93,7 +93,7 @@ constexpr auto kPredictions = Choice<NoOptions, of_predictions<loss>>::make;
 at::Tensor extra_negatives(const LossInputs& in, const InfoNceOptions& options) {
   return info_nce(in.a, in.b, options, {}, in.negative);
 }
-at::Tensor learned_scale(const LossInputs& in, const InfoNceOptions& options) {
+at::Tensor learned_scale(const LossInputs& in, const LearnedInfoNceOptions& options) {
   return info_nce_learned(in.a, in.b, in.scale, options, {}, in.negative);
 }
 at::Tensor with_queue(const LossInputs& in, const QueueInfoNceOptions& options) {
@@ -172,7 +172,7 @@ const std::vector<LossEntry>& losses() {
        "van den Oord 2018", kCall<InfoNceOptions, extra_negatives>},
       {"info_nce_learned", "info_nce.h", pairs + ", a learned scale, extra negatives",
        "as info_nce, where the best temperature is not known", "Radford 2021",
-       kCall<InfoNceOptions, learned_scale>},
+       kCall<LearnedInfoNceOptions, learned_scale>},
       {"info_nce_queue", "info_nce.h", views + ", a queue",
        "as nt_xent, with more negatives than fit in a batch", "He 2020",
        kCall<QueueInfoNceOptions, with_queue>},

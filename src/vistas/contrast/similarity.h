@@ -14,8 +14,7 @@ enum class Similarity { cosine, dot, euclidean, squared_euclidean, manhattan };
 // Help of the options named bf16.
 inline constexpr char kBf16Help[] =
     "round embeddings to bfloat16 for products (cosine and dot): faster, gradients off by less "
-    "than "
-    "0.05 % / temperature";
+    "than 0.05 % / temperature";
 
 // Names of the measures as options and files write them.
 std::vector<std::pair<std::string, Similarity>> similarity_names();

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "vistas/base/error.h"
 #include "vistas/base/threads.h"
@@ -16,11 +17,11 @@
 namespace vistas::learn {
 namespace {
 
-// Copies of a few rows, which do not hold the others in memory.
-Inputs first_rows(const Inputs& view) {
-  Inputs rows = view.slice(0, std::min<int64_t>(4, view.rows()));
-  for (auto& [name, tensor] : rows.tensors) tensor = tensor.clone();
-  return rows;
+Error not_finite(int64_t step, const std::string& what) {
+  return {ErrorKind::numeric,
+          {.what = fmt::format("step {}: {} not finite", step, what),
+           .fix = "Lower schedule.lr, lengthen schedule.warmup_epochs, or try "
+                  "--set train.precision=fp32"}};
 }
 
 using Clock = std::chrono::steady_clock;
@@ -198,23 +199,12 @@ double Trainer::train_step(Loader& loader, Embeddings* embeddings) {
   method.begin_step(progress());
   optimizer_->zero_grad();
   const MicroBatches micro_batches{.count = loader.parts(),
-                                   .next =
-                                       [&] {
-                                         Batch batch = loader.next().to(device_);
-                                         probe_ = first_rows(batch.views.front());
-                                         return batch;
-                                       },
+                                   .next = [&] { return loader.next().to(device_); },
                                    .embed = [&](const Batch& b) { return embed(b); }};
   EmbeddedBatch whole = embed_micro_batches(micro_batches);
   const at::Tensor loss = method.loss(whole.embeddings, whole.batch);
   const double value = loss.item<double>();
-  if (!std::isfinite(value)) {
-    throw Error(ErrorKind::numeric,
-                {.what = fmt::format("step {}: the loss is not finite", step_),
-                 .got = fmt::format("{}", value),
-                 .fix = "Lower schedule.lr, lengthen schedule.warmup_epochs, or try "
-                        "--set train.precision=fp32"});
-  }
+  if (!std::isfinite(value)) throw not_finite(step_, "the loss is");
   if (std::isnan(first_loss_)) first_loss_ = value;
   loss.backward();
   replay_micro_batches(method, micro_batches, whole);
@@ -230,23 +220,21 @@ double Trainer::train_step(Loader& loader, Embeddings* embeddings) {
   return value;
 }
 
-// Whether the encoder that is about to be saved still makes numbers. It looks as in use, which
-// changes nothing in it.
-void Trainer::check_usable() {
+// Whether the encoder that is about to be saved still makes numbers of a few samples. It looks as
+// in use, which changes nothing in it.
+void Trainer::check_usable() const {
+  std::vector<int64_t> samples(static_cast<size_t>(std::min<int64_t>(4, parts_.data->size())));
+  std::iota(samples.begin(), samples.end(), 0);
+  const Inputs view = parts_.data->make(samples, 0).views.front().to(device_);
   Method& method = *parts_.method;
+  const at::NoGradGuard no_grad;
+  const AutocastScope autocast(device_, precision_);
   method.eval();
-  at::Tensor features;
-  {
-    const at::NoGradGuard no_grad;
-    const AutocastScope autocast(device_, precision_);
-    features = method.encoder()->forward(probe_);
-  }
+  const at::Tensor features = method.encoder()->forward(view);
   method.train();
-  if (at::isfinite(features).all().item<bool>()) return;
-  throw Error(ErrorKind::numeric,
-              {.what = fmt::format("step {}: the encoder's features are not finite", step_),
-               .fix = "Lower schedule.lr, lengthen schedule.warmup_epochs, or try "
-                      "--set train.precision=fp32"});
+  if (!at::isfinite(features).all().item<bool>()) {
+    throw not_finite(step_, "the encoder's features are");
+  }
 }
 
 void Trainer::save(const RunFolder& run, bool best) {

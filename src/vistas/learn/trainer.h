@@ -117,7 +117,7 @@ class Trainer {
 
   Embeddings embed(const Batch& batch);
   double train_step(Loader& loader, Embeddings* embeddings);
-  void check_usable();
+  void check_usable() const;
   NamedTensors trained_parameters() const;
   Progress progress() const { return {step_, total_, per_epoch_}; }
   StepReport report(const Interval& interval, const Embeddings& embeddings) const;
@@ -133,7 +133,6 @@ class Trainer {
   int64_t per_epoch_ = 0, total_ = 0;
   int64_t step_ = 0;
   double best_score_ = -1;
-  Inputs probe_;  // a few rows of the last batch's first view
   double first_loss_ = std::numeric_limits<double>::quiet_NaN();  // of this object's first step
 };
 

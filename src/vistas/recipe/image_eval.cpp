@@ -95,10 +95,8 @@ class Evaluation {
     const auto counted = counting("features of the trained encoder");
     const auto train = vision::extract_features(bundle, data.train, how, counted);
     const auto test = vision::extract_features(bundle, data.test, how, counted);
-    bad_.count = train.bad.count + test.bad.count;
-    bad_.first = train.bad.first;
-    bad_.first.insert(bad_.first.end(), test.bad.first.begin(), test.bad.first.end());
-    bad_.first.resize(std::min<size_t>(bad_.first.size(), 10));
+    bad_ = train.bad;
+    bad_.add(test.bad);
     train_ = readable(data.train, train);
     test_ = readable(data.test, test);
     train_labels_ = label_vector(*train_, "measuring");

@@ -14,6 +14,17 @@ constexpr size_t kNamed = 10;
 
 }  // namespace
 
+void BadImages::add(const BadImages& other) {
+  const auto append = [](std::vector<std::string>& lines, const std::vector<std::string>& more) {
+    lines.insert(lines.end(), more.begin(), more.end());
+    if (lines.size() > kNamed) lines.resize(kNamed);
+  };
+  count += other.count;
+  append(first, other.first);
+  damaged += other.damaged;
+  append(damaged_names, other.damaged_names);
+}
+
 std::string BadImages::summary() const {
   std::string text;
   const auto add = [&](int64_t n, const char* what, const std::vector<std::string>& lines) {

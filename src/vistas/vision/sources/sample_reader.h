@@ -19,6 +19,8 @@ struct BadImages {
   int64_t damaged = 0;                       // JPEG files with damaged places, used nevertheless
   std::vector<std::string> damaged_names{};  // of the first ten
 
+  void add(const BadImages& other);  // those of another source after these
+
   // "3 pictures could not be read and were replaced: ..."; empty if there are none.
   std::string summary() const;
 };
