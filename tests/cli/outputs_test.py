@@ -239,11 +239,12 @@ class Outputs(support.ProgramTest):
         self.assertLess(masked[0], paired[0])
 
     def test_eval_rows(self):
-        result = self.succeeds("eval", "run", "--data", "labelled", "--tasks", "knn,linear",
+        result = self.succeeds("eval", "run", "--data", "labelled", "--tasks",
+                               "knn,linear,linear-sgd",
                                "--k", "3", "--labels", "50%,100%", "--seeds", "2",
                                "--baselines=pixels,untrained", "--json", "-").json()
         expected = {(encoder, task, labels) for encoder in ("trained", "pixels", "untrained")
-                    for task in ("knn k=3", "linear") for labels in ("50%", "100%")}
+                    for task in ("knn k=3", "linear", "linear-sgd") for labels in ("50%", "100%")}
         rows = {(r["encoder"], r["task"], r["labels"]): r for r in result["rows"]}
         self.assertEqual(set(rows), expected)
         self.assertEqual(len(result["rows"]), len(expected))
@@ -254,7 +255,7 @@ class Outputs(support.ProgramTest):
             self.assertAlmostEqual(row["mean"], (a + b) / 2)
             self.assertAlmostEqual(row["std"], abs(a - b) / 2 ** 0.5)
         self.assertIn("test (12)", result["how"])
-        saved = json.loads((self.folder / "run/eval/knn-linear.json").read_text())
+        saved = json.loads((self.folder / "run/eval/knn-linear-linear-sgd.json").read_text())
         self.assertEqual(saved, result)
         again = self.succeeds("eval", "run", "--data", "labelled", "--tasks", "knn", "--k", "3",
                               "--labels", "50%", "--seeds", "2", "--json", "-").json()

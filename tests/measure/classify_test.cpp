@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "vistas/base/error.h"
+#include "vistas/base/random.h"
 #include "vistas/measure/knn.h"
 #include "vistas/measure/labels.h"
 #include "vistas/measure/linear.h"
@@ -206,6 +207,91 @@ TEST(LinearProbe, ChoosesStrongDecayForFewNoisyRows) {
     EXPECT_TRUE(decays[i] <= got.weight_decay || got.held_out_top1[i] < best);
     EXPECT_TRUE(decays[i] != got.weight_decay || got.held_out_top1[i] == best);
   }
+}
+
+// One head alone, with autograd and the update written out.
+at::Tensor sgd_by_autograd(const at::Tensor& x, const at::Tensor& y, int64_t classes,
+                           const SgdHead& head, const LogisticSgdOptions& how) {
+  at::Tensor w = at::zeros({classes, x.size(1)}), b = at::zeros({classes});
+  at::Tensor vw = at::zeros_like(w), vb = at::zeros_like(b);
+  const int64_t n = x.size(0), steps = how.epochs * ((n + how.batch - 1) / how.batch);
+  int64_t step = 0;
+  for (int64_t epoch = 0; epoch < how.epochs; ++epoch) {
+    const auto order = Draws({how.seed, static_cast<uint64_t>(epoch)}).permutation(n);
+    for (int64_t begin = 0; begin < n; begin += how.batch, ++step) {
+      const at::Tensor rows = at::tensor(order, at::kLong).slice(0, begin, begin + how.batch);
+      w.set_requires_grad(true);
+      b.set_requires_grad(true);
+      (at::cross_entropy_loss(at::linear(x.index_select(0, rows), w, b), y.index_select(0, rows)) +
+       head.weight_decay / 2 * w.square().sum())
+          .backward();
+      const double rate =
+          head.learning_rate * 0.5 *
+          (1 + std::cos(std::acos(-1.0) * static_cast<double>(step) / static_cast<double>(steps)));
+      vw = how.momentum * vw + w.grad();
+      vb = how.momentum * vb + b.grad();
+      w = w.detach() - rate * vw;
+      b = b.detach() - rate * vb;
+    }
+  }
+  return at::cat({w, b.unsqueeze(1)}, 1);
+}
+
+TEST(LogisticSgd, EveryHeadIsPlainSgd) {
+  const Blobs train(70, 5, 3, 1.0, 21);
+  const LogisticSgdOptions how = {.standardise = false, .epochs = 3, .batch = 32, .seed = 4};
+  const std::vector<SgdHead> heads = {{0.5, 0}, {0.1, 1e-2}, {0.01, 0.3}};
+  const auto models = fit_logistic_sgd(train.features, train.labels, 3, heads, how);
+  ASSERT_EQ(models.size(), heads.size());
+  for (size_t k = 0; k < heads.size(); ++k) {
+    const at::Tensor want = sgd_by_autograd(train.features, train.labels, 3, heads[k], how);
+    const at::Tensor got = at::cat({models[k].weight, models[k].bias.unsqueeze(1)}, 1);
+    EXPECT_LT((got - want).abs().max().item<double>(), 1e-6) << k;
+    EXPECT_EQ(models[k].iterations, 9);
+  }
+}
+
+TEST(LogisticSgd, ComesToTheMinimumThatLbfgsFinds) {
+  const Blobs train(200, 6, 3, 1.5, 22);
+  const SgdHead head = {0.3, 1e-2};
+  const auto minimum =
+      fit_logistic(train.features, train.labels, 3, {.weight_decay = 1e-2, .standardise = true});
+  const auto got = fit_logistic_sgd(train.features, train.labels, 3, std::span(&head, 1),
+                                    {.epochs = 200, .batch = 200});
+  EXPECT_LT((got[0].weight - minimum.weight).abs().max().item<double>(), 1e-3);
+}
+
+TEST(SgdLinearProbe, ChoosesARateThatLearnsAndNoneThatDiverges) {
+  // Noise common to all features, which only steps along the gradient's later turns get rid of.
+  const Blobs train(600, 16, 6, 0.5, 6), test(300, 16, 6, 0.5, 7);
+  const auto noisy = [](const Blobs& blobs, uint64_t seed) {
+    return blobs.features + 8 * random(blobs.features.size(0), 1, seed) * random(1, 16, 5);
+  };
+  const at::Tensor train_x = noisy(train, 8), test_x = noisy(test, 9);
+  SgdProbeOptions how;
+  how.learning_rates = {1e-7, 0.1, 1e30};  // no step, good, diverges
+  how.weight_decays = {0, 1e-4};
+  const LinearProbeResult got =
+      sgd_linear_probe(train_x, train.labels, test_x, test.labels, 6, how);
+  EXPECT_EQ(got.learning_rate, 0.1);
+  EXPECT_LT(got.held_out_top1[0], 0.9);
+  EXPECT_GT(got.test.top1, 0.97);
+  EXPECT_EQ(got.held_out_rows, 120);
+  ASSERT_EQ(got.held_out_top1.size(), 6u);
+  EXPECT_EQ(got.held_out_top1[5], 0);
+  how.learning_rates = {};
+  expect_error([&] { sgd_linear_probe(train_x, train.labels, test_x, test.labels, 6, how); },
+               "learning_rates");
+}
+
+TEST(SgdLinearProbe, OneRowAClassTakesTheMiddle) {
+  const Blobs train(3, 8, 3, 0.1, 10), test(30, 8, 3, 0.1, 11);
+  const LinearProbeResult got =
+      sgd_linear_probe(train.features, train.labels, test.features, test.labels, 3);
+  EXPECT_EQ(got.held_out_rows, 0);
+  EXPECT_EQ(got.learning_rate, 0.03);
+  EXPECT_EQ(got.weight_decay, 1e-4);
+  EXPECT_EQ(got.test.top1, 1.0);
 }
 
 TEST(LinearProbe, OneRowAClass) {

@@ -177,7 +177,10 @@ Command eval_command() {
             ->capture_default_str()
             ->check(CLI::NonNegativeNumber)
             ->group("Data");
-        app.add_option("--tasks", o.tasks, "of knn, linear, finetune; or one-shot alone")
+        app.add_option("--tasks", o.tasks,
+                       "of knn; linear, a linear probe fitted to its minimum, and "
+                       "linear-sgd, one in 100 epochs of SGD as published, both with a sweep of "
+                       "their settings on a fifth of the training set; finetune; or one-shot alone")
             ->delimiter(',')
             ->capture_default_str()
             ->group("Measures");

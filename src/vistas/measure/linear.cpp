@@ -4,24 +4,65 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "vistas/base/error.h"
-#include "vistas/measure/logistic.h"
 #include "vistas/measure/splits.h"
 #include "vistas/search/features.h"
 
 namespace vistas::measure {
 namespace {
 
+// What a probe is fitted and tested on, checked.
+struct Rows {
+  at::Tensor x, y, test_x, test_y;
+  Split split;  // of the training rows
+
+  LinearProbeResult result(const LogisticModel& model) const {
+    LinearProbeResult out;
+    out.train_top1 = classification_scores(model.scores(x), y).top1;
+    out.test = classification_scores(model.scores(test_x), test_y);
+    out.held_out_rows = static_cast<int64_t>(split.test.size());
+    out.converged = model.converged;
+    return out;
+  }
+};
+
+Rows checked(const at::Tensor& train, const at::Tensor& train_labels, const at::Tensor& test,
+             const at::Tensor& test_labels, int64_t classes, double held_out, int64_t seed) {
+  Rows rows;
+  rows.x = search::as_features(train, "training features");
+  rows.test_x = search::as_features(test, "test features");
+  rows.y = as_labels(train_labels, rows.x.size(0), classes, "training labels");
+  rows.test_y = as_labels(test_labels, rows.test_x.size(0), classes, "test labels");
+  if (rows.x.size(1) != rows.test_x.size(1)) {
+    throw Error(ErrorKind::data, {.what = "width of the test features",
+                                  .got = fmt::to_string(rows.test_x.size(1)),
+                                  .expected = fmt::format("{}, as in training", rows.x.size(1)),
+                                  .fix = "Embed both with the same encoder"});
+  }
+  const std::span known(rows.y.const_data_ptr<int64_t>(), static_cast<size_t>(rows.y.numel()));
+  rows.split = stratified_split(known, held_out, static_cast<uint64_t>(seed));
+  return rows;
+}
+
+void require_some(const std::vector<double>& list, const std::string& name) {
+  if (list.empty()) {
+    throw Error(ErrorKind::usage,
+                {.what = name, .got = "an empty list", .expected = "one number or more"});
+  }
+}
+
+at::Tensor chosen(const at::Tensor& t, const std::vector<int64_t>& which) {
+  return t.index_select(0, at::tensor(which, at::kLong));
+}
+
 // Accuracy on the held-out rows of each weight decay, in the order given. Fits run from strong to
 // weak decay, each from the last: the minimum moves little from one to the next.
-std::vector<double> sweep(const at::Tensor& features, const at::Tensor& labels, const Split& split,
-                          int64_t classes, const LinearProbeOptions& options) {
-  const auto rows = [](const at::Tensor& t, const std::vector<int64_t>& which) {
-    return t.index_select(0, at::tensor(which, at::kLong));
-  };
-  const at::Tensor x = rows(features, split.train), y = rows(labels, split.train);
-  const at::Tensor held_x = rows(features, split.test), held_y = rows(labels, split.test);
+std::vector<double> sweep(const Rows& rows, int64_t classes, const LinearProbeOptions& options) {
+  const at::Tensor x = chosen(rows.x, rows.split.train), y = chosen(rows.y, rows.split.train);
+  const at::Tensor held_x = chosen(rows.x, rows.split.test);
+  const at::Tensor held_y = chosen(rows.y, rows.split.test);
   std::vector<size_t> order(options.weight_decays.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
@@ -40,14 +81,22 @@ std::vector<double> sweep(const at::Tensor& features, const at::Tensor& labels, 
   return top1;
 }
 
-double best_of(const std::vector<double>& weight_decays, const std::vector<double>& top1) {
+// A head that diverged counts as wrong everywhere.
+double top1_of(const LogisticModel& model, const at::Tensor& x, const at::Tensor& y) {
+  const at::Tensor scores = model.scores(x);
+  return scores.isfinite().all().item<bool>() ? classification_scores(scores, y).top1 : 0;
+}
+
+// The settings to take: accurate, then of a small learning rate, then of a large decay.
+SgdHead best_of(const std::vector<SgdHead>& heads, const std::vector<double>& top1) {
+  const auto rank = [&](size_t i) {
+    return std::tuple(top1[i], -heads[i].learning_rate, heads[i].weight_decay);
+  };
   size_t best = 0;
   for (size_t i = 1; i < top1.size(); ++i) {
-    if (top1[i] > top1[best] || (top1[i] == top1[best] && weight_decays[i] > weight_decays[best])) {
-      best = i;
-    }
+    if (rank(i) > rank(best)) best = i;
   }
-  return weight_decays[best];
+  return heads[best];
 }
 
 }  // namespace
@@ -55,40 +104,56 @@ double best_of(const std::vector<double>& weight_decays, const std::vector<doubl
 LinearProbeResult linear_probe(const at::Tensor& train, const at::Tensor& train_labels,
                                const at::Tensor& test, const at::Tensor& test_labels,
                                int64_t classes, const LinearProbeOptions& options) {
-  if (options.weight_decays.empty()) {
-    throw Error(
-        ErrorKind::usage,
-        {.what = "linear.weight_decays", .got = "an empty list", .expected = "one number or more"});
+  require_some(options.weight_decays, "linear.weight_decays");
+  const Rows rows =
+      checked(train, train_labels, test, test_labels, classes, options.held_out, options.seed);
+  double weight_decay = options.weight_decays[options.weight_decays.size() / 2];
+  std::vector<double> held_out_top1;
+  if (!rows.split.test.empty()) {
+    held_out_top1 = sweep(rows, classes, options);
+    std::vector<SgdHead> settings;
+    for (const double decay : options.weight_decays) settings.push_back({0, decay});
+    weight_decay = best_of(settings, held_out_top1).weight_decay;
   }
-  const at::Tensor x = search::as_features(train, "training features");
-  const at::Tensor test_x = search::as_features(test, "test features");
-  const at::Tensor y = as_labels(train_labels, x.size(0), classes, "training labels");
-  const at::Tensor test_y = as_labels(test_labels, test_x.size(0), classes, "test labels");
-  if (x.size(1) != test_x.size(1)) {
-    throw Error(ErrorKind::data, {.what = "width of the test features",
-                                  .got = fmt::to_string(test_x.size(1)),
-                                  .expected = fmt::format("{}, as in training", x.size(1)),
-                                  .fix = "Embed both with the same encoder"});
+  LinearProbeResult out = rows.result(fit_logistic(rows.x, rows.y, classes,
+                                                   {.weight_decay = weight_decay,
+                                                    .standardise = options.standardise,
+                                                    .max_iterations = options.max_iterations,
+                                                    .gradient_tolerance = 1e-4}));
+  out.weight_decay = weight_decay;
+  out.held_out_top1 = std::move(held_out_top1);
+  return out;
+}
+
+LinearProbeResult sgd_linear_probe(const at::Tensor& train, const at::Tensor& train_labels,
+                                   const at::Tensor& test, const at::Tensor& test_labels,
+                                   int64_t classes, const SgdProbeOptions& options) {
+  require_some(options.learning_rates, "learning_rates of the linear probe");
+  require_some(options.weight_decays, "weight_decays of the linear probe");
+  const Rows rows =
+      checked(train, train_labels, test, test_labels, classes, options.held_out, options.seed);
+  LogisticSgdOptions sgd = options.sgd;
+  sgd.seed = static_cast<uint64_t>(options.seed);
+  SgdHead head = {options.learning_rates[options.learning_rates.size() / 2],
+                  options.weight_decays[options.weight_decays.size() / 2]};
+  std::vector<double> held_out_top1;
+  if (!rows.split.test.empty()) {
+    std::vector<SgdHead> heads;
+    for (const double rate : options.learning_rates) {
+      for (const double decay : options.weight_decays) heads.push_back({rate, decay});
+    }
+    const auto models = fit_logistic_sgd(chosen(rows.x, rows.split.train),
+                                         chosen(rows.y, rows.split.train), classes, heads, sgd);
+    const at::Tensor held_x = chosen(rows.x, rows.split.test);
+    const at::Tensor held_y = chosen(rows.y, rows.split.test);
+    for (const LogisticModel& m : models) held_out_top1.push_back(top1_of(m, held_x, held_y));
+    head = best_of(heads, held_out_top1);
   }
-  const std::span known(y.const_data_ptr<int64_t>(), static_cast<size_t>(y.numel()));
-  const Split split =
-      stratified_split(known, options.held_out, static_cast<uint64_t>(options.seed));
-  LinearProbeResult out;
-  out.held_out_rows = static_cast<int64_t>(split.test.size());
-  if (split.test.empty()) {
-    out.weight_decay = options.weight_decays[options.weight_decays.size() / 2];
-  } else {
-    out.held_out_top1 = sweep(x, y, split, classes, options);
-    out.weight_decay = best_of(options.weight_decays, out.held_out_top1);
-  }
-  const LogisticModel model = fit_logistic(x, y, classes,
-                                           {.weight_decay = out.weight_decay,
-                                            .standardise = options.standardise,
-                                            .max_iterations = options.max_iterations,
-                                            .gradient_tolerance = 1e-4});
-  out.converged = model.converged;
-  out.train_top1 = classification_scores(model.scores(x), y).top1;
-  out.test = classification_scores(model.scores(test_x), test_y);
+  LinearProbeResult out =
+      rows.result(fit_logistic_sgd(rows.x, rows.y, classes, std::span(&head, 1), sgd).front());
+  out.learning_rate = head.learning_rate;
+  out.weight_decay = head.weight_decay;
+  out.held_out_top1 = std::move(held_out_top1);
   return out;
 }
 

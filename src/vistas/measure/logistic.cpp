@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <numbers>
 
 #include "vistas/base/error.h"
+#include "vistas/base/random.h"
 #include "vistas/measure/labels.h"
 #include "vistas/search/features.h"
 
@@ -31,6 +34,19 @@ Scaling scaling_of(const at::Tensor& features, bool standardise) {
       (features - mean.to(features.scalar_type())).square().mean(0, false, at::kDouble).sqrt();
   // A constant column carries nothing; leaving it at zero keeps its weight at zero.
   return {mean, at::where(deviation > 1e-12 * mean.abs(), 1 / deviation, 0.0)};
+}
+
+// What was fitted on scaled features, for unscaled ones.
+LogisticModel unscaled(const at::Tensor& weight, const at::Tensor& bias, const Scaling& scaling) {
+  LogisticModel model;
+  model.weight = weight.to(at::kDouble) * scaling.scale;
+  model.bias = bias.to(at::kDouble) - model.weight.mv(scaling.mean);
+  return model;
+}
+
+at::Tensor scaled(const at::Tensor& x, const Scaling& scaling) {
+  const at::ScalarType type = x.scalar_type();
+  return (x - scaling.mean.to(type)).mul_(scaling.scale.to(type));
 }
 
 std::vector<double> parameters_of(const LogisticModel& model, const Scaling& scaling) {
@@ -87,7 +103,7 @@ LogisticModel fit_logistic(const at::Tensor& features, const at::Tensor& labels,
   const at::ScalarType type = options.float64 ? at::kDouble : at::kFloat;
   at::Tensor x = features.detach().to(at::kCPU, type).contiguous();
   const Scaling scaling = scaling_of(x, options.standardise);
-  if (options.standardise) x = (x - scaling.mean.to(type)).mul_(scaling.scale.to(type));
+  if (options.standardise) x = scaled(x, scaling);
   const int64_t d = x.size(1);
   const LbfgsResult found = minimise_lbfgs(
       start ? parameters_of(*start, scaling)
@@ -97,13 +113,62 @@ LogisticModel fit_logistic(const at::Tensor& features, const at::Tensor& labels,
       },
       {.max_iterations = options.max_iterations, .gradient_tolerance = options.gradient_tolerance});
   const at::Tensor all = at::tensor(found.x, at::kDouble).view({classes, d + 1});
-  LogisticModel model;
-  model.weight = all.narrow(1, 0, d) * scaling.scale;
-  model.bias = all.select(1, d) - model.weight.mv(scaling.mean);
+  LogisticModel model = unscaled(all.narrow(1, 0, d), all.select(1, d), scaling);
   model.objective = found.value;
   model.iterations = found.iterations;
   model.converged = found.converged;
   return model;
+}
+
+std::vector<LogisticModel> fit_logistic_sgd(const at::Tensor& features, const at::Tensor& labels,
+                                            int64_t classes, std::span<const SgdHead> heads,
+                                            const LogisticSgdOptions& options) {
+  const at::NoGradGuard no_grad;
+  search::as_features(features, "training features");
+  const at::Tensor y = as_labels(labels, features.size(0), classes, "training labels");
+  at::Tensor x = features.detach().to(at::kCPU, at::kFloat).contiguous();
+  const Scaling scaling = scaling_of(x, options.standardise);
+  if (options.standardise) x = scaled(x, scaling);
+  const int64_t n = x.size(0), d = x.size(1), count = static_cast<int64_t>(heads.size());
+  // Row k * classes + c of `all` is class c of head k, its bias in the last column.
+  at::Tensor all = at::zeros({count * classes, d + 1}), velocity = at::zeros_like(all);
+  at::Tensor weight = all.narrow(1, 0, d), bias = all.select(1, d);
+  at::Tensor decay = at::empty({count, classes, 1}), base = at::empty_like(decay);
+  for (int64_t k = 0; k < count; ++k) {
+    decay[k].fill_(heads[static_cast<size_t>(k)].weight_decay);
+    base[k].fill_(heads[static_cast<size_t>(k)].learning_rate);
+  }
+  decay = decay.view({-1, 1});
+  base = base.view({-1, 1});
+  const int64_t per_epoch = (n + options.batch - 1) / options.batch;
+  const int64_t steps = options.epochs * per_epoch;
+  int64_t step = 0;
+  for (int64_t epoch = 0; epoch < options.epochs; ++epoch) {
+    const at::Tensor order =
+        at::tensor(Draws({options.seed, static_cast<uint64_t>(epoch)}).permutation(n), at::kLong);
+    for (int64_t begin = 0; begin < n; begin += options.batch, ++step) {
+      const int64_t rows = std::min(options.batch, n - begin);
+      const at::Tensor which = order.narrow(0, begin, rows);
+      const at::Tensor batch = x.index_select(0, which);
+      const at::Tensor target = y.index_select(0, which).view({rows, 1, 1});
+      at::Tensor residual =
+          at::softmax(at::addmm(bias, batch, weight.t()).view({rows, count, classes}), 2);
+      residual.scatter_add_(2, target.expand({rows, count, 1}), at::full({rows, count, 1}, -1.0));
+      residual = residual.view({rows, -1}).div_(static_cast<double>(rows));
+      velocity.mul_(options.momentum);
+      velocity.narrow(1, 0, d).addmm_(residual.t(), batch).addcmul_(weight, decay);
+      velocity.select(1, d).add_(residual.sum(0));
+      const double progress = static_cast<double>(step) / static_cast<double>(steps);
+      all.sub_(velocity * (base * (0.5 * (1 + std::cos(std::numbers::pi * progress)))));
+    }
+  }
+  std::vector<LogisticModel> models;
+  for (int64_t k = 0; k < count; ++k) {
+    models.push_back(unscaled(weight.narrow(0, k * classes, classes),
+                              bias.narrow(0, k * classes, classes), scaling));
+    models.back().iterations = steps;
+  }
+  return models;
 }
 
 }  // namespace vistas::measure

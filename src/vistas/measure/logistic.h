@@ -1,9 +1,11 @@
-// Multinomial logistic regression by L-BFGS.
+// Multinomial logistic regression, by L-BFGS to the minimum and by SGD along a schedule.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "vistas/measure/lbfgs.h"
 
@@ -45,5 +47,28 @@ double logistic_objective(const at::Tensor& features, const at::Tensor& labels, 
 LogisticModel fit_logistic(const at::Tensor& features, const at::Tensor& labels, int64_t classes,
                            const LogisticOptions& options = {},
                            const LogisticModel* start = nullptr);
+
+// One classifier of fit_logistic_sgd: its settings of SGD.
+struct SgdHead {
+  double learning_rate = 0.1;
+  double weight_decay = 0;
+};
+
+struct LogisticSgdOptions {
+  bool standardise = true;
+  int64_t epochs = 100;
+  int64_t batch = 256;
+  double momentum = 0.9;
+  uint64_t seed = 0;  // orders the rows of every epoch
+};
+
+// The same objective by SGD from zero weights, for every head at once over the same batches:
+//   v = momentum v + gradient of the batch's mean;  parameters -= rate v,
+// the rate falling from learning_rate to 0 along a cosine, step by step. An epoch is a new
+// permutation of all rows, its last batch whatever remains. `objective` is left at 0 and
+// `converged` false; a head that diverged has weights that are not finite.
+std::vector<LogisticModel> fit_logistic_sgd(const at::Tensor& features, const at::Tensor& labels,
+                                            int64_t classes, std::span<const SgdHead> heads,
+                                            const LogisticSgdOptions& options = {});
 
 }  // namespace vistas::measure

@@ -155,6 +155,15 @@ class Evaluation {
           f.encoder, "linear", text, labelled,
           measure::linear_probe(bank, labels, f.test, test_labels_, classes_, probe).test.top1);
     }
+    if (has(options_.tasks, "linear-sgd")) {
+      progress_(fmt::format("linear probe by SGD on the {} features, {} labels", f.encoder, text),
+                0, 0);
+      measure::SgdProbeOptions probe;
+      probe.seed = static_cast<int64_t>(seed);
+      rows_.add(
+          f.encoder, "linear-sgd", text, labelled,
+          measure::sgd_linear_probe(bank, labels, f.test, test_labels_, classes_, probe).test.top1);
+    }
   }
 
   // With all weights: from the trained ones, and as a baseline from random ones.
@@ -196,7 +205,9 @@ class Evaluation {
 const std::vector<EvalTask>& eval_tasks() {
   static const std::vector<EvalTask> tasks = {
       {"knn", "nearest neighbours on frozen features"},
-      {"linear", "logistic regression on frozen features"},
+      {"linear",
+       "logistic regression on frozen features: weight decay chosen on held-out pictures"},
+      {"linear-sgd", "the same by SGD in 100 epochs, learning rate and weight decay chosen there"},
       {"finetune", "all weights trained on the labels"},
       {"one-shot", "Omniglot's runs: the nearest of one example a class"}};
   return tasks;

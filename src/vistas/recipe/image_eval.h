@@ -44,7 +44,7 @@ const std::vector<std::string>& eval_baselines();  // "pixels", "untrained", "sc
 // One line of the result: an encoder on a task with so many labels, over seeds.
 struct EvalRow {
   std::string encoder;         // "trained", "untrained", "pixels", "scratch"
-  std::string task;            // "knn k=20", "linear", "finetune", "supervised"
+  std::string task;            // "knn k=20", "linear", "linear-sgd", "finetune", "supervised"
   std::string labels;          // "1%"
   int64_t labelled = 0;        // pictures
   int64_t neighbours = 0;      // knn: as asked for
