@@ -130,6 +130,10 @@ const Loss kLosses[] = {
     {"nnclr predictions", "b",
      [](const Case& x) { return nnclr_of(x, NnclrDenominator::predictions); }},
     {"nnclr nt_xent", "b", [](const Case& x) { return nnclr_of(x, NnclrDenominator::nt_xent); }},
+    {"nnclr with groups", "b",
+     [](const Case& x) {
+       return nnclr(x.a, x.b, {x.temperature, NnclrDenominator::predictions, x.kind}, x.ids);
+     }},
     {"matryoshka", "ab",
      [](const Case& x) {
        const PairLoss inner = [&](const at::Tensor& u, const at::Tensor& v) {

@@ -502,6 +502,20 @@ TEST(Groups, TheSameThingTwiceIsNoNegativeWhenTheOptionSaysSo) {
   Clip clip(toy(), toy(2), {.projector = kHead}, 1);
   Clip masked_clip(toy(), toy(2), {.mask_groups = true, .projector = kHead}, 1);
   EXPECT_TRUE(differ(clip, masked_clip));
+  const learn::PredictorOptions predictor{.hidden = 8};
+  for (const auto denominator :
+       {contrast::NnclrDenominator::predictions, contrast::NnclrDenominator::nt_xent}) {
+    const contrast::NnclrOptions loss{.denominator = denominator};
+    Nnclr nnclr(toy(), {.loss = loss, .queue = 40, .projector = kHead, .predictor = predictor}, 1);
+    Nnclr masked_nnclr(toy(),
+                       {.loss = loss,
+                        .mask_groups = true,
+                        .queue = 40,
+                        .projector = kHead,
+                        .predictor = predictor},
+                       1);
+    EXPECT_TRUE(differ(nnclr, masked_nnclr));
+  }
 }
 
 TEST(Remembering, MoreThanAQuarterOfTheDataIsSaid) {

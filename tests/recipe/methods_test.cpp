@@ -305,15 +305,21 @@ TEST_P(Contract, IsDocumented) {
 }
 
 TEST_P(Contract, HasRecipes) {
-  for (const char* data : {"cifar10-500", "folder"}) {
-    const fs::path file =
-        fs::path(VISTAS_SOURCE_DIR) / "recipes" / "vision" / (GetParam() + "-" + data + ".toml");
-    SCOPED_TRACE(file.string());
-    const Config config(read_toml(file));
+  const fs::path folder = fs::path(VISTAS_SOURCE_DIR) / "recipes" / "vision";
+  int cifar10 = 0, pictures = 0;
+  for (const auto& file : fs::directory_iterator(folder)) {
+    const std::string name = file.path().filename().string();
+    if (!name.starts_with(GetParam() + "-")) continue;
+    SCOPED_TRACE(name);
+    const Config config(read_toml(file.path()));
     EXPECT_EQ(config.method_name, GetParam());
     EXPECT_TRUE(config.train.micro_batch == 0 ||
                 config.train.batch % config.train.micro_batch == 0);
+    cifar10 += name.ends_with("-cifar10-" + std::to_string(config.train.steps) + ".toml");
+    pictures += name.ends_with("-folder.toml");
   }
+  EXPECT_GE(cifar10, 1) << "METHOD-cifar10-STEPS.toml";
+  EXPECT_GE(pictures, 1) << "METHOD-folder.toml";
 }
 
 TEST_P(Contract, GpuLearnsAsTheCpuDoes) {

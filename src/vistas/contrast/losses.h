@@ -45,7 +45,7 @@ struct LossEntry {
 // A new loss is a line in this table.
 const std::vector<LossEntry>& losses();
 
-// The table as Markdown: name, what it takes, data, similarities, options with defaults, source.
+// The table as Markdown: name, what it takes, data, options with defaults, source.
 std::string losses_as_markdown();
 
 }  // namespace vistas::contrast

@@ -42,14 +42,17 @@ at::Tensor nearest_in_queue(const at::Tensor& z, const at::Tensor& queue,
 //   predictions:  loss = mean_i  -log( exp(s(a_i, p_i) / T) / sum_j exp(s(a_i, p_j) / T) )
 //   nt_xent:      loss = nt_xent(a, p)
 //
-// Types, precision and errors as nt_xent. The literature uses cosine.
+// `group` [N] int64 may be undefined: predictions of equal group are the same thing and no
+// negatives of each other's neighbours. Types, precision and errors as nt_xent. The literature uses
+// cosine.
 at::Tensor nnclr(const at::Tensor& neighbours, const at::Tensor& predictions,
-                 const NnclrOptions& options = {});
+                 const NnclrOptions& options = {}, const at::Tensor& group = {});
 
 // Both directions, (nnclr(nn(z_a), p_b) + nnclr(nn(z_b), p_a)) / 2, of projections z and
 // predictions p of two views, all [N, D]; nn(z) are the rows of the queue that are most similar to
 // z. Dwibedi et al., "With a little help from my friends", 2021, eq. 3 to 5.
 at::Tensor nnclr(const at::Tensor& z_a, const at::Tensor& z_b, const at::Tensor& p_a,
-                 const at::Tensor& p_b, const at::Tensor& queue, const NnclrOptions& options = {});
+                 const at::Tensor& p_b, const at::Tensor& queue, const NnclrOptions& options = {},
+                 const at::Tensor& group = {});
 
 }  // namespace vistas::contrast

@@ -27,12 +27,13 @@ learn::Embeddings Nnclr::embed(const learn::Batch& batch) {
   return out;
 }
 
-at::Tensor Nnclr::loss(const learn::Embeddings& embeddings, const learn::Batch&) {
+at::Tensor Nnclr::loss(const learn::Embeddings& embeddings, const learn::Batch& batch) {
   const auto& [p, z] = embeddings;
   learn::require_views(p.size(), 2, "NNCLR");
   new_rows_ = z.front();
+  const at::Tensor group = learn::masked_groups(batch, options_.mask_groups);
   return mean_over_pairs(p.size(), [&](size_t a, size_t b) {
-    return contrast::nnclr(z[a], z[b], p[a], p[b], queue_->rows(), options_.loss);
+    return contrast::nnclr(z[a], z[b], p[a], p[b], queue_->rows(), options_.loss, group);
   });
 }
 

@@ -16,12 +16,14 @@ namespace vistas::methods {
 
 struct NnclrOptions {
   contrast::NnclrOptions loss{};
+  bool mask_groups = false;
   int64_t queue = 65536;
   learn::ProjectorOptions projector{.layers = 3, .hidden = 2048, .out = 256};
   learn::PredictorOptions predictor{};
 
   void fields(Fields& f) {
     loss.fields(f);
+    f.add("mask_groups", mask_groups, "samples that are the same thing are no negatives");
     f.add("queue", queue, "earlier embeddings among which neighbours are sought", {1, 1e9});
     f.group("projector", projector);
     f.group("predictor", predictor);
