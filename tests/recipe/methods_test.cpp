@@ -11,11 +11,13 @@
 #include <filesystem>
 #include <iterator>
 #include <map>
+#include <numeric>
 #include <ostream>
 
 #include "support/options_round_trip.h"
 #include "vistas/base/files.h"
 #include "vistas/base/random.h"
+#include "vistas/learn/gradient_cache.h"
 #include "vistas/learn/layers.h"
 #include "vistas/learn/tensors.h"
 #include "vistas/learn/trainer.h"
@@ -215,27 +217,27 @@ TEST_P(VariantContract, RunsAreRepeatedAndResumedToTheBit) {
 // Takes pictures of any size, and is as precise as its weights.
 class NoBatchNorm : public learn::Encoder {
  public:
-  explicit NoBatchNorm(uint64_t seed) {
+  explicit NoBatchNorm(uint64_t seed, double dropout = 0) : dropout_(dropout) {
     at::Generator generator = learn::initial_values(seed);
     linear_ = register_module("linear",
                               std::make_shared<learn::Linear>(3 * 8 * 8, dim(), true, generator));
   }
   at::Tensor forward(const learn::Inputs& view) override {
     const at::Tensor pixels = at::adaptive_avg_pool2d(view.at("pixels"), {8, 8});
-    return linear_->forward(pixels.flatten(1).to(linear_->weight.scalar_type())).tanh();
+    const at::Tensor x =
+        linear_->forward(pixels.flatten(1).to(linear_->weight.scalar_type())).tanh();
+    return at::dropout(x, dropout_, dropout_ > 0 && is_training());
   }
   int64_t dim() const override { return 16; }
 
  private:
+  double dropout_;
   std::shared_ptr<learn::Linear> linear_;
 };
 
 using Gradients = std::map<std::string, at::Tensor>;
 
-// Of the second step, which meets what the first one left in queues, teachers and centres. Without
-// batch norm, which sees micro-batches apart, and in float64: biases that a loss hardly sees have
-// gradients of little more than float32's noise.
-Gradients gradients_of(const Variant& variant, int64_t micro_batch) {
+Config without_batch_norm(const Variant& variant) {
   Config config = config_of(variant.method, variant.settings);
   const Fields fields = config.fields();
   for (const Field& field : fields.all()) {
@@ -247,6 +249,32 @@ Gradients gradients_of(const Variant& variant, int64_t micro_batch) {
     // The last layer has gradients from the start.
     if (field.name == "method.freeze_epochs") field.set(Value{.data = int64_t{0}});
   }
+  return config;
+}
+
+Gradients take_gradients(learn::Method& method) {
+  Gradients out;
+  for (auto& item : method.named_parameters()) {
+    if (!item.value().grad().defined()) continue;
+    out[item.key()] = item.value().grad();
+    item.value().mutable_grad().reset();
+  }
+  return out;
+}
+
+double largest_of(const Gradients& gradients) {
+  double largest = 0;
+  for (const auto& [name, gradient] : gradients) {
+    largest = std::max(largest, gradient.abs().max().item<double>());
+  }
+  return largest;
+}
+
+// Of the second step, which meets what the first one left in queues, teachers and centres. Without
+// batch norm, which sees micro-batches apart, and in float64: biases that a loss hardly sees have
+// gradients of little more than float32's noise.
+Gradients gradients_of(const Variant& variant, int64_t micro_batch) {
+  const Config config = without_batch_norm(variant);
   learn::TrainParts parts = parts_of(config, 2);
   parts.train.micro_batch = micro_batch;
   parts.method =
@@ -259,19 +287,12 @@ Gradients gradients_of(const Variant& variant, int64_t micro_batch) {
   }
   Watch watch;
   learn::Trainer(parts).run(nullptr, watch, watch.stop);
-  Gradients out;
-  for (const auto& item : parts.method->named_parameters()) {
-    if (item.value().grad().defined()) out[item.key()] = item.value().grad();
-  }
-  return out;
+  return take_gradients(*parts.method);
 }
 
 TEST_P(VariantContract, MicroBatchesHaveTheGradientsOfTheWholeBatch) {
   const Gradients whole = gradients_of(GetParam(), 0);
-  double largest = 0;
-  for (const auto& [name, gradient] : whole) {
-    largest = std::max(largest, gradient.abs().max().item<double>());
-  }
+  const double largest = largest_of(whole);
   EXPECT_GT(largest, 1e-4);
   for (const int64_t micro_batch : {4, 1}) {  // few and many parts
     const Gradients parts = gradients_of(GetParam(), micro_batch);
@@ -281,6 +302,61 @@ TEST_P(VariantContract, MicroBatchesHaveTheGradientsOfTheWholeBatch) {
       EXPECT_LE(error, 1e-12 * largest) << name << " in parts of " << micro_batch;
     }
   }
+}
+
+// Against every micro-batch embedded with a graph and one loss over all, in float32.
+TEST_P(VariantContract, MicroBatchesWithDropoutHaveTheGradientsOfOneGraph) {
+  constexpr int64_t kParts = 4;
+  const Config config = without_batch_norm(GetParam());
+  const auto method = config.method->build(
+      [](uint64_t seed) { return std::make_shared<NoBatchNorm>(seed, 0.2); }, 3);
+  const auto data = parts_of(config, 1).data;
+  std::vector<learn::Batch> parts;
+  for (int64_t part = 0; part < kParts; ++part) {
+    std::vector<int64_t> samples(kBatch / kParts);
+    std::iota(samples.begin(), samples.end(), part * kBatch / kParts);
+    parts.push_back(data->make(samples, 0));
+    parts.back().key = 100 + static_cast<uint64_t>(part);
+  }
+  const auto embed = [&](const learn::Batch& batch, uint64_t extra) {
+    at::manual_seed(batch.key + extra);
+    return method->embed(batch);
+  };
+  size_t turn = 0;
+  learn::MicroBatches micro{.count = kParts,
+                            .next = [&] { return parts[turn++ % parts.size()]; },
+                            .embed = [&](const learn::Batch& b) { return embed(b, 0); }};
+  const auto cached = [&](uint64_t extra) {
+    turn = 0;
+    learn::EmbeddedBatch whole = learn::embed_micro_batches(micro);
+    method->loss(whole.embeddings, whole.batch).backward();
+    learn::MicroBatches again = micro;
+    again.embed = [&](const learn::Batch& b) { return embed(b, extra); };
+    learn::replay_micro_batches(*method, again, whole);
+    return std::pair(take_gradients(*method), std::move(whole.batch));
+  };
+  const auto [got, batch] = cached(0);
+  learn::Embeddings all;
+  for (const learn::Batch& part : parts) {
+    const learn::Embeddings z = embed(part, 0);
+    all.live.resize(z.live.size());
+    all.fixed.resize(z.fixed.size());
+    const auto below = [](at::Tensor& rows, const at::Tensor& more) {
+      rows = rows.defined() ? at::cat({rows, more}) : more;
+    };
+    for (size_t i = 0; i < z.live.size(); ++i) below(all.live[i], z.live[i]);
+    for (size_t i = 0; i < z.fixed.size(); ++i) below(all.fixed[i], z.fixed[i]);
+  }
+  method->loss(all, batch).backward();
+  const Gradients want = take_gradients(*method), other = cached(1).first;
+  ASSERT_EQ(got.size(), want.size());
+  const double largest = largest_of(want);
+  double moved = 0;
+  for (const auto& [name, gradient] : want) {
+    EXPECT_LE((got.at(name) - gradient).abs().max().item<double>(), 1e-6 * largest) << name;
+    moved = std::max(moved, (other.at(name) - gradient).abs().max().item<double>());
+  }
+  EXPECT_GT(moved, 1e-3 * largest) << "dropout is not active";
 }
 
 TEST_P(Contract, OptionsComeBackFromTheirText) {
