@@ -1,4 +1,5 @@
 """What `./dev bench` measures: one function a benchmark. Each adds rows to the session."""
+import csv
 import json
 import os
 import statistics
@@ -247,7 +248,7 @@ def start(s):
     program = s.build / "vistas"
     if not program.exists():
         return s.skip(f"no program {program}: run ./dev build")
-    time_of(s, "vistas --help", [program, "--help"], need=0.5, peer=s.peer_python() and
+    time_of(s, "vistas --help", [program, "--help"], need=0.5, peer=s.peer_python("vision") and
             [s.homes / "vision" / "bin" / "lightly-ssl-train", "--help"])
     if not s.has_data("imagenette-128"):
         return
@@ -289,5 +290,30 @@ def measure(s):
               entries[0]["time_unit"], lower_is_better=True)
 
 
-QUICK = [views, step, optim, loss, loader, start, sources, measure]
+def tokenize(s):
+    """WordPiece: sentences of STS-B and reviews of IMDB to ids, with two threads and with one."""
+    if not os.environ.get("VISTAS_MINILM"):
+        return s.skip("no VISTAS_MINILM: `./dev bench tokenize` installs it")
+    if not s.has_data("stsb", "imdb-reviews-8k"):
+        return
+    with open(s.data / "stsb/en-train.csv", encoding="utf-8", newline="") as file:
+        sentences = [text for a, b, _ in csv.reader(file) for text in (a, b)]
+    reviews = (s.data / "imdb-reviews-8k/reviews.tsv").read_text(encoding="utf-8").split("\n")[1:]
+    texts = {"stsb": sentences, "imdb": [line.split("\t", 2)[2] for line in reviews[:2000]]}
+    (s.data / "texts").mkdir(exist_ok=True)
+    for name, lines in texts.items():
+        (s.data / "texts" / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    ours = s.google("tokenizer_bench")
+    for name, what in (("stsb", "sentences of STS-B"), ("imdb", "reviews of IMDB")):
+        for threads in (1, 2):
+            theirs = s.peer("throughput", "tokenizer", name, part="text",
+                            env={"THREADS": str(threads), "MAXT": "4"})
+            s.row(f"{what}, {threads} threads",
+                  median(ours.get(f"tokenize_lines/{name}/{threads}/real_time"),
+                         "items_per_second"), "texts/s",
+                  peers={"Hugging Face tokenizers": line["per_s"] for line in theirs}, need=3,
+                  per_peer=True)
+
+
+QUICK = [views, step, optim, loss, loader, start, sources, measure, tokenize]
 LONG = [cache, quality, demo]  # some minutes each

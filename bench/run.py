@@ -64,7 +64,7 @@ def machine():
 def versions(session):
     found = {"vistas": output_of(session.build / "vistas", "--version"),
              "commit": output_of("git", "describe", "--always", "--dirty")}
-    python = session.peer_python()
+    python = session.peer_python("vision")
     if python:
         script = ("import importlib.metadata as m, json; print(json.dumps({n: m.version(n) "
                   "for n in 'torch torchvision lightly albumentationsx kornia'.split()}))")

@@ -139,30 +139,32 @@ class Session:
         shutil.rmtree(folder, ignore_errors=True)
         return folder
 
-    def peer_python(self):
+    def peer_python(self, part):
         """Whether peers were asked for and are installed."""
         if self.peers_at is None:
             return None
-        python = self.homes / "vision" / "bin" / "python"
+        python = self.homes / part / "bin" / "python"
         if not self.peers_at.is_dir():
             self.skip(f"no peers in {self.peers_at}: set VISTAS_PEERS to their folder")
         elif not python.exists():
-            self.skip(f"peers not installed: run PEERS_HOME={self.homes}/vision "
-                      f"{self.peers_at}/vision/setup, or set PEERS_HOMES")
+            self.skip(f"peers not installed: run PEERS_HOME={self.homes}/{part} "
+                      f"{self.peers_at}/{part}/setup, or set PEERS_HOMES")
         else:
             return python
         return None
 
-    def peer(self, script, *arguments):
-        """The JSON lines that vision/SCRIPT.py of the peers prints; with the script `run`, those of
+    def peer(self, script, *arguments, part="vision", env=None):
+        """The JSON lines that PART/SCRIPT.py of the peers prints; with the script `run`, those of
         the subsets named by the arguments."""
-        python = self.peer_python()
+        python = self.peer_python(part)
         if python is None:
             return []
         command = [self.peers_at / "run"] if script == "run" else \
-            [python, self.peers_at / "vision" / f"{script}.py"]
+            [python, self.peers_at / part / f"{script}.py"]
         out, _ = self.run([*command, *arguments],
-                          env={"PEERS_DATA": str(self.data), "PEERS_HOMES": str(self.homes)})
+                          env={"PEERS_DATA": str(self.data), "PEERS_HOMES": str(self.homes),
+                               "DATA": f"{os.environ.get('VISTAS_DATA', '')}/{part}",
+                               **(env or {})})
         lines = [json.loads(line) for line in out.splitlines() if line.startswith('{"')]
         self.raw += [{"peer": str(script), **line} for line in lines]
         return lines

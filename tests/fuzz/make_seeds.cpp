@@ -98,6 +98,17 @@ void add_base(Seeds& seeds) {
       R"({"preprocess": [{"size": 32, "mean": [0.5], "std": [0.2], "ops": [{"op": "hflip"}]}]})"};
 }
 
+void add_text(Seeds& seeds) {
+  const std::string json =
+      R"({"version": "1.0", "added_tokens": [{"id": 1, "content": "[SEP]"}],
+          "normalizer": {"type": "BertNormalizer"}, "pre_tokenizer": {"type": "BertPreTokenizer"},
+          "model": {"type": "WordPiece", "vocab": {"[UNK]": 0, "a": 2, "##b": 3, "!": 4}}})";
+  const std::string text = "Abb! \u00e9a\u0301[SEP] \u4e2d\u1100\u302f\u0323 \xff";
+  for (const std::string& file : {json, std::string("#[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n##b\n!\n")}) {
+    seeds["fuzz_tokenizer"].push_back(file + std::string(1, '\0') + text);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -107,6 +118,7 @@ int main(int argc, char** argv) {
   add_more_pictures(seeds);
   add_containers(seeds);
   add_base(seeds);
+  add_text(seeds);
   for (const auto& [target, inputs] : seeds) {
     const std::filesystem::path folder = std::filesystem::path(argv[1]) / target;
     std::filesystem::create_directories(folder);

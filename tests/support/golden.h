@@ -13,7 +13,7 @@ namespace vistas::golden {
 
 // VISTAS_GOLDEN, else ../shared/golden beside the checkout, else the small copies in tests/golden.
 // Empty if the group is in none of them; callers skip the group by name then.
-inline std::filesystem::path folder_of(const std::string& group) {
+inline std::filesystem::path folder_of(const std::string& group, bool with_tensors = true) {
   std::vector<std::filesystem::path> places;
   if (const char* set = std::getenv("VISTAS_GOLDEN")) {
     places.push_back(set);
@@ -23,7 +23,7 @@ inline std::filesystem::path folder_of(const std::string& group) {
   }
   for (const auto& place : places) {
     if (std::filesystem::exists(place / (group + ".json")) &&
-        std::filesystem::exists(place / (group + ".safetensors"))) {
+        (!with_tensors || std::filesystem::exists(place / (group + ".safetensors")))) {
       return place;
     }
   }

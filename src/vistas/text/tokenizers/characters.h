@@ -1,0 +1,27 @@
+// What tokenizers ask of Unicode characters.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace vistas::text {
+
+// The first character of `text`, which must not be empty, and its length in bytes. A byte that
+// begins no valid UTF-8 is U+FFFD of length one.
+struct Character {
+  char32_t code = 0;
+  size_t length = 0;
+};
+Character first_character(std::string_view text);
+
+void append_utf8(char32_t code, std::string& out);
+
+bool is_space(char32_t code);        // the property White_Space
+bool is_control(char32_t code);      // general category Cc, Cf, Cs or Co
+bool is_punctuation(char32_t code);  // P*, and all ASCII that is neither letter, digit nor space
+bool is_nonspacing_mark(char32_t code);  // Mn
+bool is_ideograph(char32_t code);        // the blocks that BERT splits, as `tokenizers` has them
+int combining_class(char32_t code);
+
+}  // namespace vistas::text

@@ -1,0 +1,26 @@
+// Tokenizers from the files that Hugging Face and sentence-transformers write.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string_view>
+
+#include "vistas/text/tokenizers/tokenizer.h"
+
+namespace vistas::text {
+
+// A folder with tokenizer.json or vocab.txt (with tokenizer_config.json where it is there), or one
+// of these two files. Truncation and padding written there are left aside: the encoder knows its
+// longest text. What is not supported yet is a data error that names it.
+std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path);
+
+// The content of a tokenizer.json; `name` appears in errors.
+std::unique_ptr<Tokenizer> read_tokenizer_json(std::string_view json, const std::string& name);
+
+// The content of a vocab.txt: a token a line, its number from 0 is its id. Spaces at the end of a
+// line are not part of it. The five tokens of BERT are found in texts as they stand.
+// `config` is the content of tokenizer_config.json, "" where there is none.
+std::unique_ptr<Tokenizer> read_vocabulary(std::string_view text, std::string_view config,
+                                           const std::string& name);
+
+}  // namespace vistas::text

@@ -1,0 +1,49 @@
+// What every tokenizer does: text to the ids of a vocabulary.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vistas::text {
+
+// Ids of the tokens that mark structure; -1 where a vocabulary has none.
+struct SpecialTokens {
+  int32_t begin = -1;  // [CLS], <s>
+  int32_t end = -1;    // [SEP], </s>
+  int32_t pad = -1;
+  int32_t unknown = -1;
+  int32_t mask = -1;
+};
+
+// Safe to use from several threads at once.
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  // Appends the ids of UTF-8 text, without begin and end. Bytes that are no UTF-8 count as U+FFFD.
+  virtual void append(std::string_view text, std::vector<int32_t>& ids) const = 0;
+  virtual int64_t vocabulary_size() const = 0;  // highest id + 1
+  // The text of an id as the vocabulary has it ("##ing"); "" for ids that it does not have.
+  virtual const std::string& token(int32_t id) const = 0;
+  virtual const SpecialTokens& special() const = 0;
+};
+
+// Texts as ids, one after the other, each between begin and end.
+struct TokenizedTexts {
+  std::vector<int32_t> ids;
+  std::vector<int64_t> offsets{0};  // text i is ids[offsets[i] .. offsets[i + 1])
+  int64_t truncated = 0;            // texts that were longer than max_length
+
+  int64_t size() const { return static_cast<int64_t>(offsets.size()) - 1; }
+  std::span<const int32_t> operator[](int64_t i) const;
+};
+
+// At most max_length ids a text, begin and end among them: what is beyond is cut off at the right.
+// max_length >= 3. The same for any number of threads (0: all cores).
+TokenizedTexts tokenize(const Tokenizer& tokenizer, std::span<const std::string_view> texts,
+                        int64_t max_length, int threads = 0);
+
+}  // namespace vistas::text

@@ -1,0 +1,66 @@
+// BERT's tokenizer: normalise, split at spaces and punctuation, then the longest pieces from left.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "vistas/text/tokenizers/piece_table.h"
+#include "vistas/text/tokenizers/tokenizer.h"
+
+namespace vistas::text {
+
+// As Hugging Face's BertNormalizer and WordPiece name them.
+struct WordPieceOptions {
+  bool clean_text = true;            // drop control characters; every space becomes U+0020
+  bool handle_chinese_chars = true;  // ideographs are words of their own
+  bool strip_accents = true;         // canonical decomposition without nonspacing marks
+  bool lowercase = true;             // character by character, after the accents
+  std::string unknown = "[UNK]";
+  std::string continuing_prefix = "##";
+  int64_t max_word = 100;  // in characters; longer words are unknown
+};
+
+// A token that is found in the text as it stands, before normalisation: "[SEP]" in a user's text is
+// the token. Spaces beside it count for nothing, as everywhere in WordPiece.
+struct AddedToken {
+  std::string text;
+  int32_t id = -1;
+};
+
+// Ids equal those of Hugging Face `tokenizers` (normalizers/bert.rs, pre_tokenizers/bert.rs,
+// models/wordpiece) but where Unicode has changed since the tables there: see docs/text.md.
+// A word of which some part is no piece is one unknown token.
+class WordPiece : public Tokenizer {
+ public:
+  // tokens[id] is the text of an id, "" where there is none. The unknown token must be among them;
+  // special tokens ([CLS], [SEP], [PAD], [MASK]) are found by their text.
+  WordPiece(std::vector<std::string> tokens, std::vector<AddedToken> added,
+            const WordPieceOptions& options = {});
+  WordPiece(const WordPiece&) = delete;
+  WordPiece& operator=(const WordPiece&) = delete;
+
+  void append(std::string_view text, std::vector<int32_t>& ids) const override;
+  int64_t vocabulary_size() const override { return static_cast<int64_t>(tokens_.size()); }
+  const std::string& token(int32_t id) const override {
+    return tokens_.at(static_cast<size_t>(id));
+  }
+  const SpecialTokens& special() const override { return special_; }
+
+ private:
+  class Words;
+  enum class Kind : uint8_t { part, space, punctuation, dropped };
+  static Kind kind_of(char32_t code);
+  bool is_dropped(char32_t code) const;
+
+  std::vector<std::string> tokens_;
+  std::vector<AddedToken> added_;  // longest first
+  WordPieceOptions options_;
+  SpecialTokens special_;
+  PieceTable first_, later_;  // pieces that begin a word; pieces that go on, without their prefix
+  std::array<Kind, 128> ascii_{};
+  std::array<char, 128> ascii_cased_{};
+  std::array<bool, 256> begins_added_{};
+};
+
+}  // namespace vistas::text
