@@ -124,6 +124,9 @@ TEST(ByHand, Debiased) {
   const at::Tensor u = random(4, 3, 1), v = random(4, 3, 2);
   EXPECT_NEAR(debiased_nt_xent(u, v, {.temperature = 0.3, .tau_plus = 0}).item<double>(),
               nt_xent(u, v, {.temperature = 0.3}).item<double>(), 1e-13);
+  const at::Tensor group = at::arange(u.size(0)).floor_divide(2);
+  EXPECT_NEAR(debiased_nt_xent(u, v, {.temperature = 0.3, .tau_plus = 0}, group).item<double>(),
+              nt_xent(u, v, {.temperature = 0.3}, group).item<double>(), 1e-12);
   EXPECT_NEAR(
       debiased_nt_xent(x.a, x.b, {.temperature = 1, .tau_plus = 0, .beta = 3}).item<double>(),
       std::log(1 + 2 / x.e), 1e-14);

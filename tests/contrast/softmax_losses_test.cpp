@@ -126,6 +126,13 @@ const Loss kLosses[] = {
        return dclw(x.a, x.b, {x.temperature, 0.5, x.kind}, x.ids);
      }},
     {"debiased_nt_xent", "ab", [](const Case& x) { return debiased_of(x, 0); }},
+    {"debiased_nt_xent with groups", "ab",
+     [](const Case& x) {
+       return debiased_nt_xent(
+           x.a, x.b,
+           {.temperature = x.temperature, .tau_plus = 0.02, .beta = 0.5, .similarity = x.kind},
+           x.ids);
+     }},
     {"debiased_nt_xent of hard negatives", "ab", [](const Case& x) { return debiased_of(x, 1); }},
     {"nnclr predictions", "b",
      [](const Case& x) { return nnclr_of(x, NnclrDenominator::predictions); }},

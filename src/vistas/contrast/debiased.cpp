@@ -29,39 +29,41 @@ void check(const at::Tensor& z_a, const at::Tensor& z_b, const DebiasedOptions& 
 }
 
 // log max((exp(x) - tau n) / (1 - tau), n exp(floor)): log(G / e_p) of the header, of
-// x = log(R / e_p).
-at::Tensor log_corrected(const at::Tensor& x, const at::Tensor& floor, double n, double tau) {
-  const double expected = std::log(tau * n);  // -inf without correction
+// x = log(R / e_p). n [rows], in the type of x.
+at::Tensor log_corrected(const at::Tensor& x, const at::Tensor& floor, const at::Tensor& n,
+                         double tau) {
+  const at::Tensor expected = (tau * n).log();  // -inf without correction
   const auto corrected = [&](const at::Tensor& r) {
     return r + (expected - r).clamp_max(0).exp().neg().log1p() - std::log(1 - tau);
   };
   const at::Tensor above = corrected(x.detach()) > floor;
   // Rows at the floor go through the other branch with a harmless number: no gradient of -inf.
-  const at::Tensor safe = at::where(above, x, std::max(expected, 0.0) + 1);
+  const at::Tensor safe = at::where(above, x, expected.clamp_min(0) + 1);
   return at::where(above, corrected(safe), floor);
 }
 
 }  // namespace
 
 at::Tensor debiased_nt_xent(const at::Tensor& z_a, const at::Tensor& z_b,
-                            const DebiasedOptions& options) {
+                            const DebiasedOptions& options, const at::Tensor& group) {
   check(z_a, z_b, options);
   const FullPrecision scope;
   const int64_t count = z_a.size(0);
-  const double n = 2 * static_cast<double>(count) - 2;
   const at::Tensor z = at::cat({z_a, z_b});
   const at::Tensor s = similarity(z, z, options.similarity) / options.temperature;
   const at::Tensor target = at::cat({s.diagonal(count), s.diagonal(-count)});
-  const at::Tensor left_out = same_thing("debiased_nt_xent", {}, z_a).repeat({2, 2});
+  const at::Tensor left_out = same_thing("debiased_nt_xent", group, z_a).repeat({2, 2});
+  const at::Tensor n = left_out.logical_not().sum(1).to(s.scalar_type());
 
   at::Tensor negatives = log_sum_exp(s * (1 + options.beta), left_out);  // log R
-  if (options.beta > 0 && n > 0) {
-    negatives = negatives - log_sum_exp(s * options.beta, left_out) + std::log(n);
+  if (options.beta > 0) {
+    const at::Tensor mean = log_sum_exp(s * options.beta, left_out) - n.log();
+    negatives = negatives - at::where(n > 0, mean, 0.0);
   }
   const at::Tensor least = options.similarity == Similarity::cosine
                                ? at::full({}, -1 / options.temperature, s.options())
                                : s.detach().amin();
-  const at::Tensor floor = least + std::log(n) - target;
+  const at::Tensor floor = least + n.log() - target;
   return log1p_exp(log_corrected(negatives - target, floor, n, options.tau_plus)).mean();
 }
 
