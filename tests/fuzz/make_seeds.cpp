@@ -107,6 +107,9 @@ void add_text(Seeds& seeds) {
   for (const std::string& file : {json, std::string("#[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n##b\n!\n")}) {
     seeds["fuzz_tokenizer"].push_back(file + std::string(1, '\0') + text);
   }
+  seeds["fuzz_text_file"] = {std::string("\0one\n\ntwo\r\n", 12), "\1a\tb\t0.5\nc\td\t1\n",
+                             "\2\"a, b\",c\n\"x\"\"y\",\"z\nw\"\n",
+                             "\3{\"query\": \"a\", \"negatives\": [\"b\", \"c\"]}\n"};
 }
 
 }  // namespace

@@ -1,0 +1,232 @@
+#include "vistas/text/sources/text_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+
+#include "vistas/base/error.h"
+
+namespace vistas::text {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kNamedLines = 10;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+// The unpacked content of a gzip file; the temporary file goes with the map.
+MappedFile unpacked(const fs::path& path) {
+  std::string place = (fs::temp_directory_path() / "vistas-text-XXXXXX").string();
+  const int out = mkstemp(place.data());
+  if (out < 0) throw_system_error(place, errno);
+  const gzFile in = gzopen(path.c_str(), "rb");
+  std::vector<char> block(1 << 20);
+  int got = 0, failed = in ? 0 : ENOENT;
+  while (!failed && (got = gzread(in, block.data(), static_cast<unsigned>(block.size()))) > 0) {
+    for (ssize_t done = 0; !failed && done < got;) {
+      const ssize_t wrote = write(out, block.data() + done, static_cast<size_t>(got - done));
+      if (wrote < 0) failed = errno;
+      done += std::max<ssize_t>(wrote, 0);
+    }
+  }
+  const bool damaged = in && gzclose(in) != Z_OK;
+  close(out);
+  if (failed || damaged || got < 0) {
+    fs::remove(place);
+    if (failed) throw_system_error(path.string() + ": unpacking into " + place, failed);
+    throw Error(ErrorKind::data, {.what = path.string(), .got = "damaged or cut off gzip data"});
+  }
+  MappedFile map{fs::path(place)};
+  fs::remove(place);
+  return map;
+}
+
+MappedFile open_file(const fs::path& path) {
+  if (!fs::is_regular_file(path)) {
+    throw Error(ErrorKind::data, {.what = path.string(),
+                                  .got = fs::exists(path) ? "no file" : "nothing of that name",
+                                  .expected = "a text file"});
+  }
+  return path.extension() == ".gz" ? unpacked(path) : MappedFile(path);
+}
+
+std::string_view without_line_end(std::string_view record) {
+  if (record.ends_with('\n')) record.remove_suffix(1);
+  if (record.ends_with('\r')) record.remove_suffix(1);
+  return record;
+}
+
+bool is_number(const std::string& text) {
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc{} && stop == end;
+}
+
+// By the name without .gz; then by the first lines.
+TextFormat format_of(const fs::path& path, std::string_view content, const std::string& asked) {
+  for (const auto& [name, format] : text_formats()) {
+    if (name == asked) return format;
+  }
+  fs::path name = path.filename();
+  if (name.extension() == ".gz") name = name.stem();
+  const std::string extension = name.extension().string();
+  if (extension == ".tsv") return TextFormat::tsv;
+  if (extension == ".csv") return TextFormat::csv;
+  if (extension == ".jsonl" || extension == ".ndjson") return TextFormat::jsonl;
+  std::vector<std::string_view> lines;
+  while (!content.empty() && lines.size() < 20) {
+    const size_t length = record_length(content, TextFormat::lines, 0);
+    const std::string_view line = without_line_end(content.substr(0, length));
+    if (!line.empty()) lines.push_back(line);
+    content.remove_prefix(length);
+  }
+  const auto tabs = [](std::string_view line) { return std::ranges::count(line, '\t'); };
+  const auto all = [&](const auto& holds) {
+    return !lines.empty() && std::ranges::all_of(lines, holds);
+  };
+  std::vector<std::string> columns;
+  if (all([&](std::string_view line) { return json_columns(line, columns).empty(); })) {
+    return TextFormat::jsonl;
+  }
+  if (all([&](std::string_view line) { return tabs(line) > 0 && tabs(line) == tabs(lines[0]); })) {
+    return TextFormat::tsv;
+  }
+  return TextFormat::lines;
+}
+
+// A first row of short names where a later row has a number in a column, or of names that data sets
+// use.
+bool looks_like_header(const std::vector<std::string>& first,
+                       const std::vector<std::string>& second) {
+  static const std::vector<std::string> known = {
+      "anchor",    "positive",  "negative",   "query",     "passage", "sentence",
+      "sentence1", "sentence2", "text",       "text1",     "text2",   "label",
+      "score",     "source",    "target",     "split",     "title",   "question",
+      "answer",    "premise",   "hypothesis", "similarity"};
+  for (size_t i = 0; i < first.size() && i < second.size(); ++i) {
+    if (is_number(second[i]) && !is_number(first[i])) return true;
+  }
+  return std::ranges::all_of(first, [](std::string name) {
+    std::ranges::transform(name, name.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return std::ranges::find(known, name) != known.end();
+  });
+}
+
+}  // namespace
+
+std::string BadLines::summary() const {
+  if (count == 0) return "";
+  std::string text = fmt::format("{} {} left out:", count, count == 1 ? "line was" : "lines were");
+  for (const std::string& line : first) text += "\n  " + line;
+  if (count > static_cast<int64_t>(first.size())) text += "\n  ...";
+  return text;
+}
+
+TextFile::TextFile(const fs::path& path, const TextFileOptions& options)
+    : name_(path.string()), file_(open_file(path)) {
+  content_ = {reinterpret_cast<const char*>(file_.bytes().data()), file_.bytes().size()};
+  if (content_.starts_with(kByteOrderMark)) content_.remove_prefix(kByteOrderMark.size());
+  format_ = format_of(path, content_, options.format);
+  longest_ = static_cast<size_t>(options.longest_line);
+  find_rows(options);
+  if (starts_.empty()) {
+    throw Error(
+        ErrorKind::data,
+        {.what = name_ + ": no row of text",
+         .got = content_.empty() ? "an empty file" : fmt::format("{} bytes", content_.size()),
+         .expected = "a text a line, or columns of texts",
+         .fix = bad_.count ? bad_.summary() : ""});
+  }
+}
+
+void TextFile::note_bad(int64_t line, const std::string& wrong, bool fail) {
+  const std::string what = fmt::format("{}: line {}", name_, line);
+  if (fail) {
+    throw Error(ErrorKind::data, {.what = what,
+                                  .got = wrong,
+                                  .fix = "Mend the line, or leave such lines out with "
+                                         "data.on_bad_line = \"skip\""});
+  }
+  ++bad_.count;
+  if (bad_.first.size() < kNamedLines) bad_.first.push_back(what + ": " + wrong);
+}
+
+std::string_view TextFile::record(size_t start) const {
+  const std::string_view rest = content_.substr(start);
+  return without_line_end(rest.substr(0, record_length(rest, format_, longest_)));
+}
+
+std::string TextFile::split(std::string_view record, std::vector<std::string>& fields) const {
+  return format_ == TextFormat::jsonl ? split_json(record, columns_, fields)
+                                      : split_record(record, format_, fields);
+}
+
+void TextFile::find_rows(const TextFileOptions& options) {
+  const bool fail = options.on_bad_line == "fail";
+  const bool may_name = format_ == TextFormat::tsv || format_ == TextFormat::csv;
+  std::vector<std::string> fields, first;
+  size_t first_start = 0;
+  bool undecided = may_name && options.header != "no";
+  int64_t line = 1;
+  for (size_t at = 0; at < content_.size();) {
+    const std::string_view rest = content_.substr(at);
+    const size_t length = record_length(rest, format_, longest_);
+    const std::string_view text = without_line_end(rest.substr(0, length));
+    const size_t start = at;
+    const int64_t here = line;
+    at += length;
+    line += std::ranges::count(rest.substr(0, length), '\n');
+    if (text.find_first_not_of(" \t\r\v\f") == std::string_view::npos) continue;
+    if (text.size() > longest_) {
+      note_bad(here, fmt::format("{} bytes, more than {}", text.size(), longest_), fail);
+      continue;
+    }
+    if (const size_t bad = find_invalid_utf8(text); bad != std::string_view::npos) {
+      note_bad(here, fmt::format("byte {} is no UTF-8", bad + 1), fail);
+      continue;
+    }
+    std::string wrong;
+    if (columns_.empty() && format_ == TextFormat::jsonl) wrong = json_columns(text, columns_);
+    if (wrong.empty()) wrong = split(text, fields);
+    if (wrong.empty() && columns_.empty()) {
+      for (size_t i = 1; i <= fields.size(); ++i) columns_.push_back(fmt::format("column {}", i));
+      first = fields;
+      first_start = start;
+      if (undecided && options.header == "yes") {
+        columns_ = first;
+        header_ = true;
+        undecided = false;
+        continue;
+      }
+    } else if (wrong.empty() && fields.size() != columns_.size()) {
+      wrong = fmt::format("{} columns, {} in the first row", fields.size(), columns_.size());
+    }
+    if (!wrong.empty()) {
+      note_bad(here, wrong, fail);
+      continue;
+    }
+    if (undecided && start != first_start) {
+      undecided = false;
+      if (looks_like_header(first, fields)) {
+        columns_ = first;
+        header_ = true;
+        starts_.clear();
+      }
+    }
+    starts_.push_back(start);
+  }
+}
+
+void TextFile::read(int64_t i, std::vector<std::string>& fields) const {
+  split(record(static_cast<size_t>(starts_.at(static_cast<size_t>(i)))), fields);
+}
+
+}  // namespace vistas::text

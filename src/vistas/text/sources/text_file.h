@@ -1,0 +1,76 @@
+// Rows of texts in a file of any size: read once to find the rows, then row by row in any order.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "vistas/base/files.h"
+#include "vistas/base/options.h"
+#include "vistas/text/sources/records.h"
+
+namespace vistas::text {
+
+struct TextFileOptions {
+  std::string format = "auto";
+  std::string header = "auto";
+  std::string on_bad_line = "skip";
+  int64_t longest_line = 1 << 20;
+
+  void fields(Fields& f) {
+    f.add("format", format, "of the file; auto: by its name, else by its first lines",
+          {"auto", "lines", "tsv", "csv", "jsonl"});
+    f.add("header", header, "whether the first row of a TSV or CSV file names the columns",
+          {"auto", "yes", "no"});
+    f.add("on_bad_line", on_bad_line, "what to do with a line that cannot be used",
+          {"skip", "fail"});
+    f.add("longest_line", longest_line, "bytes; a longer one is a bad line", {1, 1e9});
+  }
+};
+
+// Lines left out, never silently.
+struct BadLines {
+  int64_t count = 0;
+  std::vector<std::string> first{};  // the errors of the first ten: "pairs.tsv: line 12: ..."
+
+  std::string summary() const;  // "" if there are none
+};
+
+// Files whose name ends in .gz are unpacked into a temporary file. Empty lines are passed over.
+// Bad are: invalid UTF-8, another number of columns than the first row has, no JSON, a line that is
+// too long. Safe for many threads.
+class TextFile {
+ public:
+  explicit TextFile(const std::filesystem::path& path, const TextFileOptions& options = {});
+
+  int64_t size() const { return static_cast<int64_t>(starts_.size()); }
+  // The fields of row i, one a column.
+  void read(int64_t i, std::vector<std::string>& fields) const;
+
+  const std::string& name() const { return name_; }
+  TextFormat format() const { return format_; }
+  bool has_header() const { return header_; }
+  // Names from the header or of JSON members, otherwise "column 1", "column 2" ...
+  const std::vector<std::string>& columns() const { return columns_; }
+  const BadLines& bad() const { return bad_; }
+
+ private:
+  void find_rows(const TextFileOptions& options);
+  void note_bad(int64_t line, const std::string& wrong, bool fail);
+  std::string_view record(size_t start) const;
+  std::string split(std::string_view record, std::vector<std::string>& fields) const;
+
+  std::string name_;
+  MappedFile file_;
+  std::string_view content_;
+  TextFormat format_ = TextFormat::lines;
+  bool header_ = false;
+  size_t longest_ = 0;
+  std::vector<std::string> columns_;
+  std::vector<uint64_t> starts_;  // byte of each good row
+  BadLines bad_;
+};
+
+}  // namespace vistas::text
