@@ -142,6 +142,13 @@ TEST_F(TextFiles, JsonLinesByTheirMembers) {
   expect_part(file.bad().summary(), "line 6: no JSON");
 }
 
+TEST_F(TextFiles, NamesOfMembersMayHoldBrackets) {
+  const TextFile file = open("a.jsonl",
+                             "{\"x[y\": \"a\", \"x[0]\": \"b\", \"x[]\": \"c\"}\n"
+                             "{\"x\": [\"d\"]}\n");
+  EXPECT_EQ(rows_of(file), (Rows{{"a", "b", "c"}, {"", "d", ""}}));
+}
+
 TEST_F(TextFiles, GzipIsUnpackedAndDamageIsAnError) {
   std::string content;
   for (int i = 0; i < 5000; ++i) content += fmt::format("line {}\n", i * i);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "vistas/text/tokenizers/characters.h"
@@ -119,11 +120,13 @@ std::string split_json(std::string_view record, const std::vector<std::string>& 
       continue;
     }
     const size_t bracket = column.rfind('[');
-    if (bracket == std::string::npos) continue;
+    if (bracket == std::string::npos || !column.ends_with(']')) continue;
     const auto list = object.find(column.substr(0, bracket));
-    if (list == object.end()) continue;
+    size_t place = 0;
+    const char* end = column.data() + column.size() - 1;
+    const auto [stop, error] = std::from_chars(column.data() + bracket + 1, end, place);
+    if (list == object.end() || error != std::errc{} || stop != end) continue;
     if (!is_texts(*list)) return fmt::format("\"{}\" is no list of texts", list.key());
-    const size_t place = std::stoul(column.substr(bracket + 1));
     if (place < list->size()) fields[i] = (*list)[place].get<std::string>();
   }
   return "";

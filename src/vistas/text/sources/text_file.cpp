@@ -27,7 +27,7 @@ MappedFile unpacked(const fs::path& path) {
   if (out < 0) throw_system_error(place, errno);
   const gzFile in = gzopen(path.c_str(), "rb");
   std::vector<char> block(1 << 20);
-  int got = 0, failed = in ? 0 : ENOENT;
+  int got = 0, failed = in ? 0 : errno;
   while (!failed && (got = gzread(in, block.data(), static_cast<unsigned>(block.size()))) > 0) {
     for (ssize_t done = 0; !failed && done < got;) {
       const ssize_t wrote = write(out, block.data() + done, static_cast<size_t>(got - done));
