@@ -163,7 +163,6 @@ class Session:
             [python, self.peers_at / part / f"{script}.py"]
         out, _ = self.run([*command, *arguments],
                           env={"PEERS_DATA": str(self.data), "PEERS_HOMES": str(self.homes),
-                               "DATA": f"{os.environ.get('VISTAS_DATA', '')}/{part}",
                                **(env or {})})
         lines = [json.loads(line) for line in out.splitlines() if line.startswith('{"')]
         self.raw += [{"peer": str(script), **line} for line in lines]

@@ -8,14 +8,15 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 
-#include "vistas/base/error.h"
+#include "support/errors.h"
 #include "vistas/base/threads.h"
 #include "vistas/text/sources/layout.h"
 
 namespace vistas::text {
 namespace {
+
+using test::error_of;
 
 namespace fs = std::filesystem;
 using Rows = std::vector<std::vector<std::string>>;
@@ -41,16 +42,6 @@ Rows rows_of(const TextFile& file) {
   Rows rows(static_cast<size_t>(file.size()));
   for (size_t i = 0; i < rows.size(); ++i) file.read(static_cast<int64_t>(i), rows[i]);
   return rows;
-}
-
-std::string error_of(const std::function<void()>& call, ErrorKind kind = ErrorKind::data) {
-  try {
-    call();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.kind(), kind);
-    return e.what();
-  }
-  return "no error";
 }
 
 void expect_part(const std::string& message, const std::string& part) {

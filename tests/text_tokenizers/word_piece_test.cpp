@@ -3,15 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <functional>
 
 #include "support/count_allocations.h"
-#include "vistas/base/error.h"
+#include "support/errors.h"
 #include "vistas/text/tokenizers/load.h"
 #include "vistas/text/tokenizers/piece_table.h"
 
 namespace vistas::text {
 namespace {
+
+using test::expect_error;
 
 const std::vector<std::string> kTokens = {
     "[PAD]",  "[UNK]",  "[CLS]", "[SEP]",    "[MASK]", "un",     "##aff",
@@ -29,21 +30,6 @@ std::string pieces_of(const Tokenizer& tokenizer, std::string_view text) {
   std::string out;
   for (const int32_t id : ids) out += (out.empty() ? "" : " ") + tokenizer.token(id);
   return out;
-}
-
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.kind(), ErrorKind::data);
-    return e.what();
-  }
-  return "no error";
-}
-
-void expect_error(const std::function<void()>& call, const std::string& part) {
-  const std::string message = error_of(call);
-  EXPECT_NE(message.find(part), std::string::npos) << message;
 }
 
 TEST(PieceTable, FindsTheLongestPrefixAsANaiveSearchDoes) {

@@ -29,7 +29,7 @@ struct Rows {
 };
 
 Rows checked(const at::Tensor& train, const at::Tensor& train_labels, const at::Tensor& test,
-             const at::Tensor& test_labels, int64_t classes, double held_out, int64_t seed) {
+             const at::Tensor& test_labels, int64_t classes, double held_out, uint64_t seed) {
   Rows rows;
   rows.x = search::as_features(train, "training features");
   rows.test_x = search::as_features(test, "test features");
@@ -42,7 +42,7 @@ Rows checked(const at::Tensor& train, const at::Tensor& train_labels, const at::
                                   .fix = "Embed both with the same encoder"});
   }
   const std::span known(rows.y.const_data_ptr<int64_t>(), static_cast<size_t>(rows.y.numel()));
-  rows.split = stratified_split(known, held_out, static_cast<uint64_t>(seed));
+  rows.split = stratified_split(known, held_out, seed);
   return rows;
 }
 
@@ -104,9 +104,9 @@ SgdHead best_of(const std::vector<SgdHead>& heads, const std::vector<double>& to
 LinearProbeResult linear_probe(const at::Tensor& train, const at::Tensor& train_labels,
                                const at::Tensor& test, const at::Tensor& test_labels,
                                int64_t classes, const LinearProbeOptions& options) {
-  require_some(options.weight_decays, "linear.weight_decays");
-  const Rows rows =
-      checked(train, train_labels, test, test_labels, classes, options.held_out, options.seed);
+  require_some(options.weight_decays, "weight_decays of the linear probe");
+  const Rows rows = checked(train, train_labels, test, test_labels, classes, options.held_out,
+                            static_cast<uint64_t>(options.seed));
   double weight_decay = options.weight_decays[options.weight_decays.size() / 2];
   std::vector<double> held_out_top1;
   if (!rows.split.test.empty()) {
@@ -131,9 +131,7 @@ LinearProbeResult sgd_linear_probe(const at::Tensor& train, const at::Tensor& tr
   require_some(options.learning_rates, "learning_rates of the linear probe");
   require_some(options.weight_decays, "weight_decays of the linear probe");
   const Rows rows =
-      checked(train, train_labels, test, test_labels, classes, options.held_out, options.seed);
-  LogisticSgdOptions sgd = options.sgd;
-  sgd.seed = static_cast<uint64_t>(options.seed);
+      checked(train, train_labels, test, test_labels, classes, options.held_out, options.sgd.seed);
   SgdHead head = {options.learning_rates[options.learning_rates.size() / 2],
                   options.weight_decays[options.weight_decays.size() / 2]};
   std::vector<double> held_out_top1;
@@ -142,15 +140,16 @@ LinearProbeResult sgd_linear_probe(const at::Tensor& train, const at::Tensor& tr
     for (const double rate : options.learning_rates) {
       for (const double decay : options.weight_decays) heads.push_back({rate, decay});
     }
-    const auto models = fit_logistic_sgd(chosen(rows.x, rows.split.train),
-                                         chosen(rows.y, rows.split.train), classes, heads, sgd);
+    const auto models =
+        fit_logistic_sgd(chosen(rows.x, rows.split.train), chosen(rows.y, rows.split.train),
+                         classes, heads, options.sgd);
     const at::Tensor held_x = chosen(rows.x, rows.split.test);
     const at::Tensor held_y = chosen(rows.y, rows.split.test);
     for (const LogisticModel& m : models) held_out_top1.push_back(top1_of(m, held_x, held_y));
     head = best_of(heads, held_out_top1);
   }
-  LinearProbeResult out =
-      rows.result(fit_logistic_sgd(rows.x, rows.y, classes, std::span(&head, 1), sgd).front());
+  LinearProbeResult out = rows.result(
+      fit_logistic_sgd(rows.x, rows.y, classes, std::span(&head, 1), options.sgd).front());
   out.learning_rate = head.learning_rate;
   out.weight_decay = head.weight_decay;
   out.held_out_top1 = std::move(held_out_top1);

@@ -24,8 +24,7 @@ struct SgdProbeOptions {
   std::vector<double> learning_rates = {0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1};
   std::vector<double> weight_decays = {0, 1e-5, 1e-4, 1e-3};
   double held_out = 0.2;
-  LogisticSgdOptions sgd;
-  int64_t seed = 0;  // draws the held-out rows, and the order of the rows of every epoch
+  LogisticSgdOptions sgd;  // its seed draws the held-out rows too
 };
 
 struct LinearProbeResult {

@@ -159,7 +159,7 @@ class Evaluation {
       progress_(fmt::format("linear probe by SGD on the {} features, {} labels", f.encoder, text),
                 0, 0);
       measure::SgdProbeOptions probe;
-      probe.seed = static_cast<int64_t>(seed);
+      probe.sgd.seed = seed;
       rows_.add(
           f.encoder, "linear-sgd", text, labelled,
           measure::sgd_linear_probe(bank, labels, f.test, test_labels_, classes_, probe).test.top1);

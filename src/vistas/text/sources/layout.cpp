@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <set>
 
@@ -15,21 +14,8 @@ namespace {
 
 constexpr int64_t kRowsLookedAt = 1000;
 
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 bool one_of(const std::string& name, const std::vector<std::string>& names) {
   return std::ranges::find(names, name) != names.end();
-}
-
-bool is_number(const std::string& text) {
-  double value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  return error == std::errc{} && stop == end;
 }
 
 // What the first rows have in a column.
@@ -86,7 +72,7 @@ Layout by_name(const TextFile& file) {
   std::vector<int64_t> texts, rest;
   int64_t score = -1, label = -1;
   for (size_t i = 0; i < file.columns().size(); ++i) {
-    const std::string name = lower(file.columns()[i]);
+    const std::string name = ascii_lower(file.columns()[i]);
     const auto column = static_cast<int64_t>(i);
     if (one_of(name, scores)) {
       score = column;
@@ -142,8 +128,8 @@ int64_t column_of(const TextFile& file, const std::string& name) {
   }
   throw Error(ErrorKind::usage,
               {.what = fmt::format("{}: no column '{}'", file.name(), name),
-               .expected = fmt::format("one of {}, or a number from 1 to {}",
-                                       fmt::join(columns, ", "), columns.size())});
+               .expected = fmt::format("a name or a number from 1 to {}", columns.size()),
+               .fix = did_you_mean(name, columns)});
 }
 
 }  // namespace

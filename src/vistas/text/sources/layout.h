@@ -36,7 +36,7 @@ Layout detect_layout(const TextFile& file);
 Layout choose_layout(const TextFile& file, const std::vector<std::string>& texts,
                      const std::string& score, const std::string& label);
 
-// "pairs of column 1 and column 2", "scored pairs of a and b, score in c" ...
+// "pairs of column 1, column 2", "scored pairs of a, b, score in c" ...
 std::string describe(const Layout& layout, const TextFile& file);
 
 }  // namespace vistas::text

@@ -22,8 +22,8 @@ inline std::vector<std::pair<std::string, TextFormat>> text_formats() {
 // with one outside quotes; a quote that is not closed within `longest` bytes ends with its line.
 size_t record_length(std::string_view rest, TextFormat format, size_t longest);
 
-// Every function below appends to nothing: `fields` is replaced, its strings are reused. Each
-// returns what is wrong with the record, "" if nothing is. Line ends are not part of a record.
+// The next three replace what they fill, whose strings are used again, and return what is wrong
+// with the record, "" if nothing is. Line ends are not part of a record.
 
 // Lines and TSV take the text as it stands; in CSV fields may stand in quotes, "" is one quote
 // (RFC 4180).
@@ -38,6 +38,9 @@ std::string split_json(std::string_view record, const std::vector<std::string>& 
 // The columns of a JSON object in their order: every member that is a text, a number or a list of
 // texts.
 std::string json_columns(std::string_view record, std::vector<std::string>& columns);
+
+bool is_number(std::string_view text);
+std::string ascii_lower(std::string text);
 
 // Where the first byte is that is no UTF-8; npos if there is none.
 size_t find_invalid_utf8(std::string_view text);

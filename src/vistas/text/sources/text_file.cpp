@@ -1,6 +1,5 @@
 #include "vistas/text/sources/text_file.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <unistd.h>
@@ -8,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 
 #include "vistas/base/error.h"
 
@@ -62,13 +60,6 @@ std::string_view without_line_end(std::string_view record) {
   return record;
 }
 
-bool is_number(const std::string& text) {
-  double value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  return error == std::errc{} && stop == end;
-}
-
 // By the name without .gz; then by the first lines.
 TextFormat format_of(const fs::path& path, std::string_view content, const std::string& asked) {
   for (const auto& [name, format] : text_formats()) {
@@ -113,10 +104,8 @@ bool looks_like_header(const std::vector<std::string>& first,
   for (size_t i = 0; i < first.size() && i < second.size(); ++i) {
     if (is_number(second[i]) && !is_number(first[i])) return true;
   }
-  return std::ranges::all_of(first, [](std::string name) {
-    std::ranges::transform(name, name.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return std::ranges::find(known, name) != known.end();
+  return std::ranges::all_of(first, [](const std::string& name) {
+    return std::ranges::find(known, ascii_lower(name)) != known.end();
   });
 }
 
@@ -136,7 +125,8 @@ TextFile::TextFile(const fs::path& path, const TextFileOptions& options)
   if (content_.starts_with(kByteOrderMark)) content_.remove_prefix(kByteOrderMark.size());
   format_ = format_of(path, content_, options.format);
   longest_ = static_cast<size_t>(options.longest_line);
-  find_rows(options);
+  find_rows(options.on_bad_line == "fail");
+  take_header(options.header);
   if (starts_.empty()) {
     throw Error(
         ErrorKind::data,
@@ -153,7 +143,7 @@ void TextFile::note_bad(int64_t line, const std::string& wrong, bool fail) {
     throw Error(ErrorKind::data, {.what = what,
                                   .got = wrong,
                                   .fix = "Mend the line, or leave such lines out with "
-                                         "data.on_bad_line = \"skip\""});
+                                         "on_bad_line = \"skip\""});
   }
   ++bad_.count;
   if (bad_.first.size() < kNamedLines) bad_.first.push_back(what + ": " + wrong);
@@ -169,60 +159,53 @@ std::string TextFile::split(std::string_view record, std::vector<std::string>& f
                                       : split_record(record, format_, fields);
 }
 
-void TextFile::find_rows(const TextFileOptions& options) {
-  const bool fail = options.on_bad_line == "fail";
-  const bool may_name = format_ == TextFormat::tsv || format_ == TextFormat::csv;
-  std::vector<std::string> fields, first;
-  size_t first_start = 0;
-  bool undecided = may_name && options.header != "no";
+void TextFile::find_rows(bool fail) {
+  std::vector<std::string> fields;
   int64_t line = 1;
   for (size_t at = 0; at < content_.size();) {
     const std::string_view rest = content_.substr(at);
     const size_t length = record_length(rest, format_, longest_);
     const std::string_view text = without_line_end(rest.substr(0, length));
-    const size_t start = at;
-    const int64_t here = line;
+    if (text.find_first_not_of(" \t\r\v\f") != std::string_view::npos) {
+      const std::string wrong = what_is_wrong(text, fields);
+      if (wrong.empty()) {
+        starts_.push_back(at);
+      } else {
+        note_bad(line, wrong, fail);
+      }
+    }
     at += length;
     line += std::ranges::count(rest.substr(0, length), '\n');
-    if (text.find_first_not_of(" \t\r\v\f") == std::string_view::npos) continue;
-    if (text.size() > longest_) {
-      note_bad(here, fmt::format("{} bytes, more than {}", text.size(), longest_), fail);
-      continue;
-    }
-    if (const size_t bad = find_invalid_utf8(text); bad != std::string_view::npos) {
-      note_bad(here, fmt::format("byte {} is no UTF-8", bad + 1), fail);
-      continue;
-    }
-    std::string wrong;
-    if (columns_.empty() && format_ == TextFormat::jsonl) wrong = json_columns(text, columns_);
-    if (wrong.empty()) wrong = split(text, fields);
-    if (wrong.empty() && columns_.empty()) {
-      for (size_t i = 1; i <= fields.size(); ++i) columns_.push_back(fmt::format("column {}", i));
-      first = fields;
-      first_start = start;
-      if (undecided && options.header == "yes") {
-        columns_ = first;
-        header_ = true;
-        undecided = false;
-        continue;
-      }
-    } else if (wrong.empty() && fields.size() != columns_.size()) {
-      wrong = fmt::format("{} columns, {} in the first row", fields.size(), columns_.size());
-    }
-    if (!wrong.empty()) {
-      note_bad(here, wrong, fail);
-      continue;
-    }
-    if (undecided && start != first_start) {
-      undecided = false;
-      if (looks_like_header(first, fields)) {
-        columns_ = first;
-        header_ = true;
-        starts_.clear();
-      }
-    }
-    starts_.push_back(start);
   }
+}
+
+// The first good record says what the columns are.
+std::string TextFile::what_is_wrong(std::string_view text, std::vector<std::string>& fields) {
+  if (text.size() > longest_) return fmt::format("{} bytes, more than {}", text.size(), longest_);
+  if (const size_t bad = find_invalid_utf8(text); bad != std::string_view::npos) {
+    return fmt::format("byte {} is no UTF-8", bad + 1);
+  }
+  if (format_ == TextFormat::jsonl && columns_.empty()) {
+    if (std::string wrong = json_columns(text, columns_); !wrong.empty()) return wrong;
+  }
+  if (std::string wrong = split(text, fields); !wrong.empty()) return wrong;
+  if (columns_.empty()) {
+    for (size_t i = 1; i <= fields.size(); ++i) columns_.push_back(fmt::format("column {}", i));
+  }
+  if (fields.size() == columns_.size()) return "";
+  return fmt::format("{} columns, {} in the first row", fields.size(), columns_.size());
+}
+
+void TextFile::take_header(const std::string& option) {
+  const bool may_be = format_ == TextFormat::tsv || format_ == TextFormat::csv;
+  if (!may_be || option == "no" || starts_.empty()) return;
+  std::vector<std::string> first, second;
+  read(0, first);
+  if (size() > 1) read(1, second);
+  header_ = option == "yes" || (size() > 1 && looks_like_header(first, second));
+  if (!header_) return;
+  columns_ = first;
+  starts_.erase(starts_.begin());
 }
 
 void TextFile::read(int64_t i, std::vector<std::string>& fields) const {

@@ -57,7 +57,9 @@ class TextFile {
   const BadLines& bad() const { return bad_; }
 
  private:
-  void find_rows(const TextFileOptions& options);
+  void find_rows(bool fail);
+  std::string what_is_wrong(std::string_view text, std::vector<std::string>& fields);
+  void take_header(const std::string& option);
   void note_bad(int64_t line, const std::string& wrong, bool fail);
   std::string_view record(size_t start) const;
   std::string split(std::string_view record, std::vector<std::string>& fields) const;
