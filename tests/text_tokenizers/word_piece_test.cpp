@@ -120,6 +120,17 @@ TEST(WordPiece, AddedTokensAreFoundAsTheyStand) {
   EXPECT_EQ(model.token(9), "play");
 }
 
+TEST(WordPiece, KnowsWhatContinuesAWord) {
+  const WordPiece model = word_piece(), bare({"[UNK]", "a", "##"}, {}, {.continuing_prefix = ""});
+  for (int32_t id = 0; id < model.vocabulary_size(); ++id) {
+    EXPECT_EQ(model.continues_word(id), model.token(id).starts_with("##")) << model.token(id);
+  }
+  EXPECT_FALSE(model.continues_word(-1));
+  EXPECT_FALSE(model.continues_word(1000));
+  EXPECT_FALSE(bare.continues_word(1));
+  EXPECT_FALSE(WordPiece({"[UNK]", "##"}, {}).continues_word(1));  // "##" itself is a word
+}
+
 TEST(WordPiece, AVocabularyNeedsAnUnknownToken) {
   expect_error([] { WordPiece({"a", "b"}, {}); }, "2 tokens without [UNK]");
 }

@@ -29,6 +29,9 @@ class Tokenizer {
   // The text of an id as the vocabulary has it ("##ing"); "" for ids that it does not have.
   virtual const std::string& token(int32_t id) const = 0;
   virtual const SpecialTokens& special() const = 0;
+  // Whether the token goes on with the word of the token before it ("##ing"); false for ids that
+  // the vocabulary does not have.
+  virtual bool continues_word(int32_t id) const = 0;
 };
 
 // Texts as ids, one after the other, each between begin and end.

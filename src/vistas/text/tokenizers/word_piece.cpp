@@ -204,6 +204,13 @@ WordPiece::WordPiece(std::vector<std::string> tokens, std::vector<AddedToken> ad
   }
 }
 
+bool WordPiece::continues_word(int32_t id) const {
+  const std::string_view prefix = options_.continuing_prefix;
+  const auto at = static_cast<size_t>(id);
+  return at < tokens_.size() && !prefix.empty() && tokens_[at].size() > prefix.size() &&
+         std::string_view(tokens_[at]).starts_with(prefix);
+}
+
 void WordPiece::append(std::string_view text, std::vector<int32_t>& ids) const {
   Words words(*this, ids);
   const auto added_at = [&](size_t at) {

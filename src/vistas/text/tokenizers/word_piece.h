@@ -46,6 +46,7 @@ class WordPiece : public Tokenizer {
     return tokens_.at(static_cast<size_t>(id));
   }
   const SpecialTokens& special() const override { return special_; }
+  bool continues_word(int32_t id) const override;
 
  private:
   class Words;
