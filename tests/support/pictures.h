@@ -4,7 +4,6 @@
 #include <cstdio>  // jpeglib.h needs it
 
 #include <jpeglib.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -13,39 +12,13 @@
 #include <string>
 #include <vector>
 
+#include "support/temp_folder.h"
 #include "vistas/base/random.h"
 #include "vistas/vision/sources/decode.h"
 
 namespace vistas::vision {
 
-// A folder that is removed with all its content.
-class TempFolder {
- public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "vistas-test-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) std::abort();
-    path_ = name;
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-
-  const std::filesystem::path& path() const { return path_; }
-
-  // Writes a file, making its folders.
-  std::filesystem::path write(const std::string& name, const std::string& content) const {
-    const std::filesystem::path file = path_ / name;
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file, std::ios::binary) << content;
-    return file;
-  }
-
- private:
-  std::filesystem::path path_;
-};
+using test::TempFolder;
 
 inline Bytes bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text));

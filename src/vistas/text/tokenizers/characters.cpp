@@ -57,6 +57,16 @@ bool is_punctuation(char32_t code) {
   return c >= UTF8PROC_CATEGORY_PC && c <= UTF8PROC_CATEGORY_PO;
 }
 
+bool is_letter(char32_t code) {
+  const utf8proc_category_t c = category(code);
+  return c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_LO;
+}
+
+bool is_number(char32_t code) {
+  const utf8proc_category_t c = category(code);
+  return c >= UTF8PROC_CATEGORY_ND && c <= UTF8PROC_CATEGORY_NO;
+}
+
 bool is_nonspacing_mark(char32_t code) {
   return category(code) == UTF8PROC_CATEGORY_MN;
 }
@@ -66,6 +76,13 @@ bool is_ideograph(char32_t code) {
          within(code, 0x20000, 0x2A6DF) || within(code, 0x2A700, 0x2B73F) ||
          within(code, 0x2B740, 0x2B81F) || within(code, 0x2B920, 0x2CEAF) ||
          within(code, 0xF900, 0xFAFF) || within(code, 0x2F800, 0x2FA1F);
+}
+
+bool is_unspaced(char32_t code) {
+  const bool script = within(code, 0x0E00, 0x0EFF) || within(code, 0x1000, 0x109F) ||
+                      within(code, 0x1780, 0x17FF) || within(code, 0x3040, 0x30FF) ||
+                      within(code, 0x31F0, 0x31FF) || within(code, 0xFF66, 0xFF9D);
+  return is_ideograph(code) || (script && !is_nonspacing_mark(code));
 }
 
 int combining_class(char32_t code) {

@@ -20,8 +20,13 @@ void append_utf8(char32_t code, std::string& out);
 bool is_space(char32_t code);        // the property White_Space
 bool is_control(char32_t code);      // general category Cc, Cf, Cs or Co
 bool is_punctuation(char32_t code);  // P*, and all ASCII that is neither letter, digit nor space
+bool is_letter(char32_t code);       // L*
+bool is_number(char32_t code);       // N*
 bool is_nonspacing_mark(char32_t code);  // Mn
 bool is_ideograph(char32_t code);        // the blocks that BERT splits, as `tokenizers` has them
+// A letter of a script that is written without spaces between words (ideographs, kana, Thai, Lao,
+// Khmer, Burmese); marks above and below such letters are none.
+bool is_unspaced(char32_t code);
 int combining_class(char32_t code);
 
 }  // namespace vistas::text

@@ -1,13 +1,16 @@
 #include "vistas/text/tokenizers/load.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <set>
 
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
+#include "vistas/text/tokenizers/sentence_piece.h"
 #include "vistas/text/tokenizers/word_piece.h"
 
 namespace vistas::text {
@@ -16,6 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
+constexpr std::array kFiles = {"tokenizer.json", "vocab.txt", "tokenizer.model", "spiece.model",
+                               "sentencepiece.bpe.model"};
 constexpr int64_t kMostIds = 10'000'000;  // a larger id is a damaged file
 
 Error bad(const std::string& name, const std::string& got, const std::string& expected) {
@@ -88,6 +93,22 @@ std::vector<AddedToken> added_tokens(const Json& list, std::vector<std::string>&
   return added;
 }
 
+// The ids that a network was trained with differ from those of the model by the class of its
+// tokenizer, and some classes change texts before.
+std::unique_ptr<Tokenizer> read_model(const std::string& model, const std::string& config,
+                                      const fs::path& file) {
+  const bool fairseq = file.filename() == "sentencepiece.bpe.model";
+  const Json settings = config.empty() ? Json::object() : parsed(config, file.string());
+  std::string type = text_of(member(settings, "tokenizer_class"), "none");
+  if (type.ends_with("Fast")) type.resize(type.size() - 4);
+  const std::string known = fairseq ? "XLMRobertaTokenizer" : "T5Tokenizer";
+  if (type != "none" && type != known) {
+    throw bad(file.string() + ": tokenizer_class", type, known);
+  }
+  return std::make_unique<SentencePiece>(model, file.string(),
+                                         fairseq ? PieceIds::fairseq : PieceIds::model);
+}
+
 }  // namespace
 
 std::unique_ptr<Tokenizer> read_tokenizer_json(std::string_view json, const std::string& name) {
@@ -153,17 +174,22 @@ std::unique_ptr<Tokenizer> read_vocabulary(std::string_view text, std::string_vi
 
 std::unique_ptr<Tokenizer> load_tokenizer(const fs::path& path) {
   const fs::path folder = fs::is_directory(path) ? path : path.parent_path();
-  const fs::path json = fs::is_directory(path) ? path / "tokenizer.json" : path;
-  if (json.extension() == ".json" && fs::exists(json)) {
-    return read_tokenizer_json(read_file(json), json.string());
+  fs::path file = path;
+  if (fs::is_directory(path)) {
+    const auto found = std::find_if(kFiles.begin(), kFiles.end(),
+                                    [&](const char* name) { return fs::exists(folder / name); });
+    if (found == kFiles.end()) {
+      throw bad(path.string(), "no tokenizer", fmt::format("one of {}", fmt::join(kFiles, ", ")));
+    }
+    file = folder / *found;
   }
-  const fs::path list = fs::is_directory(path) ? path / "vocab.txt" : path;
-  if (!fs::exists(list)) {
-    throw bad(path.string(), "no tokenizer.json and no vocab.txt", "one of them");
-  }
-  const fs::path config = folder / "tokenizer_config.json";
-  return read_vocabulary(read_file(list), fs::exists(config) ? read_file(config) : "",
-                         list.string());
+  if (!fs::exists(file)) throw bad(path.string(), "no such file", "a tokenizer's file or folder");
+  const std::string content = read_file(file), name = file.string();
+  const fs::path config_file = folder / "tokenizer_config.json";
+  const std::string config = fs::exists(config_file) ? read_file(config_file) : "";
+  if (file.extension() == ".json") return read_tokenizer_json(content, name);
+  if (file.extension() == ".model") return read_model(content, config, file);
+  return read_vocabulary(content, config, name);
 }
 
 }  // namespace vistas::text

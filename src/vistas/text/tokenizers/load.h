@@ -9,9 +9,11 @@
 
 namespace vistas::text {
 
-// A folder with tokenizer.json or vocab.txt (with tokenizer_config.json where it is there), or one
-// of these two files. Truncation and padding written there are left aside: the encoder knows its
-// longest text. What is not supported yet is a data error that names it.
+// A folder with tokenizer.json, vocab.txt, tokenizer.model, spiece.model or
+// sentencepiece.bpe.model (the first of these that is there, with tokenizer_config.json beside it
+// where it says more), or one of such files. Truncation and padding written there are left aside:
+// the encoder knows its longest text. What is not supported is a data error that names it.
+// The ids of sentencepiece.bpe.model are those of XLM-R (PieceIds::fairseq).
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path);
 
 // The content of a tokenizer.json; `name` appears in errors.
