@@ -1,13 +1,20 @@
-// Golden cases of kNN and logistic regression; the group's other operations by name.
+// Golden cases of the measures; the group's other operations by name.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+
 #include "support/golden_torch.h"
+#include "vistas/measure/clustering.h"
+#include "vistas/measure/correlation.h"
 #include "vistas/measure/knn.h"
 #include "vistas/measure/labels.h"
 #include "vistas/measure/logistic.h"
 #include "vistas/measure/one_shot.h"
+#include "vistas/measure/retrieval.h"
+#include "vistas/search/top_k.h"
 
 namespace vistas::measure {
 namespace {
@@ -62,6 +69,92 @@ void check_logistic(const golden::Group& group, const json& c) {
   }
 }
 
+template <typename T>
+std::vector<T> values_of(const at::Tensor& tensor, at::ScalarType type) {
+  const at::Tensor all = tensor.to(type).contiguous().view(-1);
+  const T* data = all.const_data_ptr<T>();
+  return {data, data + all.numel()};
+}
+
+std::vector<int64_t> numbers_of(const at::Tensor& tensor) {
+  return values_of<int64_t>(tensor, at::kLong);
+}
+
+void check_correlation(const golden::Group& group, const json& c) {
+  const auto in = [&](const char* role) {
+    return values_of<double>(golden::tensor(group, c["inputs"][role]), at::kDouble);
+  };
+  EXPECT_NEAR(pearson(in("x"), in("y")), c["scalars"]["pearson"], c["tolerance"]["float64"]);
+  EXPECT_NEAR(spearman(in("x"), in("y")), c["scalars"]["spearman"], c["tolerance"]["float64"]);
+}
+
+void check_clustering(const golden::Group& group, const json& c) {
+  const auto in = [&](const char* role) {
+    return numbers_of(golden::tensor(group, c["inputs"][role]));
+  };
+  const ClusteringScores got = clustering_scores(in("labels"), in("clusters"));
+  const double tolerance = c["tolerance"]["float64"];
+  EXPECT_NEAR(got.homogeneity, c["scalars"]["homogeneity"], tolerance);
+  EXPECT_NEAR(got.completeness, c["scalars"]["completeness"], tolerance);
+  EXPECT_NEAR(got.v_measure, c["scalars"]["v_measure"], tolerance);
+  EXPECT_NEAR(got.v_measure, c["scalars"]["nmi"], tolerance);
+}
+
+void check_kmeans(const golden::Group& group, const json& c) {
+  const auto in = [&](const char* role) { return golden::tensor(group, c["inputs"][role]); };
+  const auto want = [&](const char* role) { return golden::tensor(group, c["outputs"][role]); };
+  const KmeansResult got = kmeans_from(in("x"), in("init"), 1000);
+  EXPECT_TRUE(got.converged);
+  EXPECT_TRUE(at::equal(got.assignment, want("assignment").to(at::kLong)));
+  const double tolerance = c["tolerance"]["rest"];
+  EXPECT_LE(golden::scaled_error(got.centres, want("centres")), tolerance);
+  EXPECT_NEAR(got.inertia / c["scalars"]["inertia"].get<double>(), 1, tolerance);
+  const auto scores = clustering_scores(numbers_of(in("labels")), numbers_of(got.assignment));
+  EXPECT_NEAR(scores.v_measure, c["scalars"]["nmi"], tolerance);
+}
+
+// Users' lists: the items of largest score but those trained on.
+void check_ranking(const golden::Group& group, const json& c) {
+  const auto in = [&](const char* role) { return golden::tensor(group, c["inputs"][role]); };
+  const at::Tensor scores = in("scores");
+  const int64_t k = c["options"]["k"], items = scores.size(1);
+  const auto part = [&](const std::string& name, int64_t user) {
+    const auto all = numbers_of(in((name + "_items").c_str()));
+    const auto offsets = numbers_of(in((name + "_offsets").c_str()));
+    std::vector<int64_t> out(all.begin() + offsets[static_cast<size_t>(user)],
+                             all.begin() + offsets[static_cast<size_t>(user) + 1]);
+    std::ranges::sort(out);
+    return out;
+  };
+  std::vector<RankingScores> users;
+  for (int64_t user = 0; user < scores.size(0); ++user) {
+    const std::vector<int64_t> test = part("test", user), train = part("train", user);
+    if (test.empty()) continue;
+    std::vector<int64_t> ranked;
+    for (const int64_t item :
+         numbers_of(search::top_k_of_rows(scores.narrow(0, user, 1), items).indices)) {
+      if (!std::ranges::binary_search(train, item)) ranked.push_back(item);
+    }
+    users.push_back(ranking_scores(ranked, test, k));
+  }
+  const at::Tensor want = golden::tensor(group, c["outputs"]["per_user"]).to(at::kDouble);
+  const double tolerance = c["tolerance"]["float64"];
+  const auto columns = [](const RankingScores& s) {
+    return std::array{s.recall, s.precision, s.ndcg, s.map, s.mrr, s.hit_rate};
+  };
+  ASSERT_EQ(static_cast<int64_t>(users.size()), want.size(0));
+  for (size_t u = 0; u < users.size(); ++u) {
+    for (size_t i = 0; i < 6; ++i) {
+      EXPECT_NEAR(columns(users[u])[i],
+                  want[static_cast<int64_t>(u)][static_cast<int64_t>(i)].item<double>(), tolerance);
+    }
+  }
+  const std::array names{"recall", "precision", "ndcg", "map", "mrr", "hit_rate"};
+  for (size_t i = 0; i < 6; ++i) {
+    EXPECT_NEAR(columns(mean_of(users))[i], c["scalars"][names[i]], tolerance) << names[i];
+  }
+}
+
 TEST(MeasuresGolden, EveryCase) {
   if (golden::folder_of("measures").empty()) GTEST_SKIP() << "no golden group 'measures'";
   at::set_num_threads(1);  // thousands of tiny products
@@ -79,6 +172,14 @@ TEST(MeasuresGolden, EveryCase) {
       check_knn(group, c);
     } else if (op == "logistic_regression") {
       check_logistic(group, c);
+    } else if (op == "correlation") {
+      check_correlation(group, c);
+    } else if (op == "clustering_scores") {
+      check_clustering(group, c);
+    } else if (op == "kmeans") {
+      check_kmeans(group, c);
+    } else if (op == "ranking") {
+      check_ranking(group, c);
     } else {
       return false;
     }
