@@ -1,7 +1,10 @@
 """What `./dev bench` measures: one function a benchmark. Each adds rows to the session."""
 import csv
+import gzip
+import itertools
 import json
 import os
+import random
 import statistics
 
 from session import mean, median
@@ -321,5 +324,57 @@ def tokenize(s):
                   per_peer=True)
 
 
-QUICK = [views, step, optim, loss, loader, start, sources, measure, tokenize]
+def write_caption_pairs(s):
+    """60,000 pairs of captions of one picture of Multi30k, none of them a sentence of the STS-B
+    splits that are measured, chosen as the peers choose them."""
+    def plain(text):
+        return " ".join(text.lower().split())
+    measured = set()
+    for split in ("test", "dev"):
+        with open(s.data / f"stsb/en-{split}.csv", encoding="utf-8", newline="") as file:
+            measured |= {plain(text) for a, b, _ in csv.reader(file) for text in (a, b)}
+    columns = []
+    for number in range(1, 6):
+        with gzip.open(s.data / f"multi30k/train.{number}.en.gz", "rt", encoding="utf-8",
+                       newline="\n") as file:
+            columns.append(file.read().split("\n")[:-1])
+    pictures = [[c for c in row if c.strip() and plain(c) not in measured]
+                for row in zip(*columns)]
+    pairs = [pair for row in pictures for pair in itertools.combinations(row, 2)]
+    random.Random(1).shuffle(pairs)
+    (s.data / "texts").mkdir(exist_ok=True)
+    (s.data / "texts" / "multi30k-pairs.tsv").write_text(
+        "".join("\t".join(c.replace("\t", " ") for c in pair) + "\n" for pair in pairs[:60000]),
+        encoding="utf-8")
+
+
+def static(s):
+    """A static encoder trained on pairs of captions, tokenizing included; and the parts of a step."""
+    if not os.environ.get("VISTAS_MINILM"):
+        return s.skip("no VISTAS_MINILM: `./dev bench static` installs it")
+    if not s.has_data("multi30k", "stsb"):
+        return
+    write_caption_pairs(s)
+    ours = s.google("static_bench", repetitions=5)
+    theirs = s.peer("static_train", "--dim", "256", "--pairs", "60000", part="text",
+                    env={"THREADS": "2", "DATA": f"{os.environ['VISTAS_DATA']}/text"})
+    peers = {"sentence-transformers": line["pairs_per_s"] for line in theirs}
+    for precision in ("fp32", "bf16"):
+        rate = max((e["pairs/s"] for e in ours.get(f"epoch/{precision}/real_time", [])),
+                   default=None)
+        what = f"60,000 caption pairs, 256 columns, batch 2,048, {precision} products, best epoch"
+        s.row(what, rate, "pairs/s", peers=peers, need=4, per_peer=True)
+        if precision == "bf16":
+            s.row("the same", rate, "pairs/s", need=40000)
+    for name, what in (("tokenizing", "tokenizing a batch, one thread"),
+                       ("embedding/forward", "embedding it"),
+                       ("embedding/both_ways", "embedding it, and the gradient"),
+                       ("loss/fp32", "loss and its gradient, fp32"),
+                       ("loss/bf16", "loss and its gradient, bf16 products"),
+                       ("optimizer", "Adam on the rows that occur")):
+        s.row(what, min((e["best_ms"] for e in ours.get(f"{name}/real_time", [])), default=None),
+              "ms", lower_is_better=True)
+
+
+QUICK = [views, step, optim, loss, loader, start, sources, measure, tokenize, static]
 LONG = [cache, quality, demo]  # some minutes each

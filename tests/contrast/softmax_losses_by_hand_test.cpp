@@ -55,6 +55,16 @@ TEST(ByHand, InfoNce) {
               std::log(1 + third / x.e), 1e-14);
   EXPECT_NEAR(info_nce_queue(x.a, x.b, negative, {.temperature = 1}).item<double>(),
               std::log(1 + third / x.e), 1e-14);
+  // A margin of 0.3 makes every positive 0.7, in both directions.
+  const double lead = std::exp(0.3 - 1);
+  EXPECT_NEAR(info_nce(x.a, x.b, {.temperature = 1, .symmetric = true, .margin = 0.3}, {}, negative)
+                  .item<double>(),
+              (std::log(1 + (1 + third) * lead) + std::log(1 + lead)) / 2, 1e-14);
+  // Distances are 0 and sqrt(2); the temperature divides the margin too.
+  EXPECT_NEAR(
+      info_nce(x.a, x.b, {.temperature = 0.5, .similarity = Similarity::euclidean, .margin = 0.3})
+          .item<double>(),
+      std::log(1 + std::exp(2 * (0.3 - std::sqrt(2)))), 1e-14);
   EXPECT_NEAR(clip_loss(x.a, x.b, at::tensor(std::log(2.0), at::kDouble)).item<double>(),
               std::log(1 + std::exp(-2.0)), 1e-14);
 }

@@ -84,9 +84,9 @@ const Loss kLosses[] = {
      [](const Case& x) {
        return info_nce(x.a, x.b, {x.temperature, x.kind});
      }},
-    {"info_nce symmetric with groups and negatives", "abc",
+    {"info_nce symmetric with margin, groups and negatives", "abc",
      [](const Case& x) {
-       return info_nce(x.a, x.b, {x.temperature, x.kind, true}, x.ids, x.c);
+       return info_nce(x.a, x.b, {x.temperature, x.kind, true, 0.2}, x.ids, x.c);
      }},
     {"info_nce_queue", "a",
      [](const Case& x) {

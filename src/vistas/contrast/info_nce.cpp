@@ -14,19 +14,23 @@ namespace {
 // `scale` is 1 / T, float64.
 at::Tensor cross_entropy_of_keys(const char* name, const at::Tensor& q, const at::Tensor& k,
                                  const at::Tensor& scale, const LearnedInfoNceOptions& options,
-                                 const at::Tensor& group, const at::Tensor& negatives) {
+                                 const at::Tensor& group, const at::Tensor& negatives,
+                                 double margin = 0) {
   if (negatives.defined()) check_comparable(name, q, negatives);
   if (has_pair_logits(options.similarity)) {
     if (group.defined()) check_ids(name, "group", group, q);
     const at::Tensor x = widen(q);
-    const PairLogits s =
+    PairLogits s =
         tower_logits(x, widen(k), negatives.defined() ? widen(negatives) : negatives, scale, group,
                      options.symmetric, pair_options(options.similarity, options.bf16));
+    if (margin > 0) s.target = s.target - margin * scale;
     return diagonal_cross_entropy(s).to(x.scalar_type());
   }
   const at::Tensor same = same_thing(name, group, q);
   const at::Tensor candidates = negatives.defined() ? at::cat({k, negatives}) : k;
-  const at::Tensor likeness = similarity(q, candidates, options.similarity);
+  at::Tensor likeness = similarity(q, candidates, options.similarity);
+  if (margin > 0)
+    likeness = likeness - margin * at::eye(q.size(0), candidates.size(0), likeness.options());
   const at::Tensor s = likeness * scale.to(likeness.scalar_type());
   const at::Tensor loss = diagonal_cross_entropy(s, same);
   if (!options.symmetric) return loss;
@@ -42,7 +46,7 @@ at::Tensor info_nce(const at::Tensor& q, const at::Tensor& k, const InfoNceOptio
   const FullPrecision scope;
   return cross_entropy_of_keys("info_nce", q, k, pair_scale(options.temperature),
                                {options.similarity, options.symmetric, options.bf16}, group,
-                               negatives);
+                               negatives, options.margin);
 }
 
 at::Tensor info_nce_learned(const at::Tensor& q, const at::Tensor& k, const at::Tensor& log_scale,

@@ -17,6 +17,7 @@
 #include "vistas/contrast/debiased.h"
 #include "vistas/contrast/dino.h"
 #include "vistas/contrast/distillation.h"
+#include "vistas/contrast/gist.h"
 #include "vistas/contrast/in_batch_softmax.h"
 #include "vistas/contrast/info_nce.h"
 #include "vistas/contrast/lifted_structure.h"
@@ -105,6 +106,9 @@ at::Tensor with_scale(const LossInputs& in, const ClipOptions& options) {
 at::Tensor with_scale_and_bias(const LossInputs& in, const SiglipOptions& options) {
   return siglip(in.a, in.b, in.scale, in.bias, options);
 }
+at::Tensor guided(const LossInputs& in, const GistOptions& options) {
+  return gist({in.a, in.b}, {in.predictions_a, in.predictions_b}, options);
+}
 at::Tensor items(const LossInputs& in, const InBatchSoftmaxOptions& options) {
   return in_batch_softmax(in.a, in.b, options);
 }
@@ -182,6 +186,9 @@ const std::vector<LossEntry>& losses() {
       {"siglip", "siglip.h", pairs + ", a learned scale and bias",
        "as clip_loss; several matches in a batch, very large batches", "Zhai 2023",
        kCall<SiglipOptions, with_scale_and_bias>},
+      {"gist", "gist.h", pairs + ", a guide's embeddings, extra negatives",
+       "as info_nce, where a batch has many that could be positives", "Solatorio 2024",
+       kCall<GistOptions, guided>},
       {"in_batch_softmax", "in_batch_softmax.h", pairs,
        "users and items; corrects for popular items, masks the same item", "Yi 2019",
        kCall<InBatchSoftmaxOptions, items>},

@@ -62,11 +62,12 @@ Inputs cat(const std::vector<Inputs>& parts) {
 }
 
 Batch Batch::to(at::Device device) const {
-  Batch out{{}, index, label, group, key};
+  Batch out{{}, index, label, group, score, key};
   for (const Inputs& view : views) out.views.push_back(view.to(device));
   if (index.defined()) out.index = index.to(device);
   if (label.defined()) out.label = label.to(device);
   if (group.defined()) out.group = group.to(device);
+  if (score.defined()) out.score = score.to(device);
   return out;
 }
 
@@ -79,6 +80,33 @@ const at::Tensor& labels_of(const Batch& batch, const std::string& method) {
                         "class, or use a method that needs no labels, such as simclr"});
   }
   return batch.label;
+}
+
+const at::Tensor& scores_of(const Batch& batch, const std::string& method) {
+  if (!batch.score.defined()) {
+    throw Error(ErrorKind::data, {.what = method + " learns from the scores of pairs",
+                                  .got = "data without scores",
+                                  .fix = "Give pairs with a column of scores, or use a method of "
+                                         "plain pairs, such as ranking"});
+  }
+  return batch.score;
+}
+
+std::vector<at::Tensor> given_embeddings(const Batch& batch, const std::string& name,
+                                         const std::string& method) {
+  std::vector<at::Tensor> out;
+  for (const Inputs& view : batch.views) {
+    for (const auto& [key, tensor] : view.tensors) {
+      if (key == name) out.push_back(tensor);
+    }
+  }
+  if (out.size() != batch.views.size()) {
+    throw Error(ErrorKind::data, {.what = method + " learns from the embeddings of a " + name,
+                                  .got = "data without them",
+                                  .fix = "Name an encoder that makes them, or use a method that "
+                                         "needs none, such as ranking"});
+  }
+  return out;
 }
 
 at::Tensor masked_groups(const Batch& batch, bool mask_groups) {

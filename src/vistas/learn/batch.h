@@ -31,6 +31,7 @@ struct Batch {
   at::Tensor index;           // [B] int64
   at::Tensor label;           // [B] int64, undefined without labels
   at::Tensor group;           // [B] int64, equal for rows that are the same thing; may be undefined
+  at::Tensor score;           // [B] float32, of the pair of views; undefined without scores
   uint64_t key = 0;           // what randomness inside networks is derived from
 
   Batch to(at::Device device) const;
@@ -38,6 +39,14 @@ struct Batch {
 
 // The labels of a batch; a data error that names the method if there are none.
 const at::Tensor& labels_of(const Batch& batch, const std::string& method);
+
+// The scores of a batch; a data error that names the method if there are none.
+const at::Tensor& scores_of(const Batch& batch, const std::string& method);
+
+// What another encoder made of each view, its input `name` [B, G]; a data error that names the
+// method if a view has none.
+std::vector<at::Tensor> given_embeddings(const Batch& batch, const std::string& name,
+                                         const std::string& method);
 
 // What a loss takes for method.mask_groups: nothing where it is off, otherwise the groups of a
 // batch; a usage error if it has none.

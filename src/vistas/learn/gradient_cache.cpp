@@ -81,7 +81,7 @@ void send_back(const Embeddings& part, const Embeddings& whole, const std::vecto
 EmbeddedBatch embed_micro_batches(const MicroBatches& micro_batches) {
   const RunningStatisticsShare share(1 / static_cast<double>(micro_batches.count));
   EmbeddedBatch whole;
-  Rows index, label, group;
+  Rows index, label, group, score;
   std::vector<Rows> live, fixed;
   const bool keep_graph = micro_batches.count <= kFew;
   for (int64_t left = micro_batches.count - 1; left >= 0; --left) {
@@ -97,6 +97,7 @@ EmbeddedBatch embed_micro_batches(const MicroBatches& micro_batches) {
     index.add(batch.index, left);
     label.add(batch.label, left);
     group.add(batch.group, left);
+    score.add(batch.score, left);
     add(live, part.live, left);
     add(fixed, part.fixed, left);
     if (!last) continue;
@@ -106,6 +107,7 @@ EmbeddedBatch embed_micro_batches(const MicroBatches& micro_batches) {
   whole.batch.index = index.all();
   whole.batch.label = label.all();
   whole.batch.group = group.all();
+  whole.batch.score = score.all();
   whole.embeddings = {all(live), all(fixed)};
   for (at::Tensor& rows : whole.embeddings.live) rows.requires_grad_();
   return whole;

@@ -8,10 +8,50 @@
 #include <map>
 
 #include "vistas/base/error.h"
+#include "vistas/learn/embedding_bag.h"
 #include "vistas/learn/optimizer_kernels.h"
 
 namespace vistas::learn {
 namespace {
+
+// The parameters of a step, for a kernel over their memory. What that cannot hold is updated at
+// once by the same arithmetic on tensors.
+template <class Step>
+class Pass {
+ public:
+  using Kernel = void (*)(const std::vector<Rows>&, const std::vector<Step>&);
+  using OnTensors = void (*)(const Step&, const at::Tensor&, const at::Tensor&,
+                             const std::vector<at::Tensor>&);
+  Pass(Kernel kernel, OnTensors on_tensors) : kernel_(kernel), on_tensors_(on_tensors) {}
+
+  template <class Parameter>
+  void add(const Parameter& p, const Step& step) {
+    const bool sparse = p.ids.defined();
+    if (Rows::can_hold(p.value) && (!sparse || p.value.is_contiguous())) {
+      steps_.push_back(step);
+      rows_.push_back(sparse ? Rows(p.value, p.ids, p.grad, p.state)
+                             : Rows(p.value, p.grad, p.state));
+    } else if (sparse) {
+      std::vector<at::Tensor> state;
+      for (const at::Tensor& all : p.state) state.push_back(all.index_select(0, p.ids));
+      const at::Tensor value = p.value.index_select(0, p.ids);
+      on_tensors_(step, value, p.grad, state);
+      at::Tensor(p.value).index_copy_(0, p.ids, value);
+      for (size_t i = 0; i < state.size(); ++i) {
+        at::Tensor(p.state[i]).index_copy_(0, p.ids, state[i]);
+      }
+    } else {
+      on_tensors_(step, p.value, p.grad, p.state);
+    }
+  }
+  void run() const { kernel_(rows_, steps_); }
+
+ private:
+  Kernel kernel_;
+  OnTensors on_tensors_;
+  std::vector<Step> steps_;
+  std::vector<Rows> rows_;
+};
 
 // SGD, and LARS as SGD whose direction is scaled for each parameter:
 //   d = (g + wd p) scale;  buf = momentum buf + (1 - dampening) d, without (1 - dampening) at step
@@ -29,24 +69,17 @@ class Sgd : public Optimizer {
   }
 
   void descend(const std::vector<Parameter*>& parameters, const std::vector<double>& scales) {
-    std::vector<SgdStep> steps;
-    std::vector<Rows> rows;
+    Pass<SgdStep> pass(sgd_rows, sgd_tensor);
     for (size_t i = 0; i < parameters.size(); ++i) {
-      Parameter& p = *parameters[i];
-      const SgdStep step{.lr = p.lr,
-                         .weight_decay = p.weight_decay,
-                         .momentum = options_.momentum,
-                         .gain = steps_ == 1 ? 1 : 1 - options_.dampening,
-                         .nesterov = options_.nesterov,
-                         .scale = scales[i]};
-      if (Rows::can_hold(p.value)) {
-        steps.push_back(step);
-        rows.push_back(Rows(p.value, p.grad, p.state));
-      } else {
-        sgd_tensor(step, p.value, p.grad, p.state);
-      }
+      const Parameter& p = *parameters[i];
+      pass.add(p, {.lr = p.lr,
+                   .weight_decay = p.weight_decay,
+                   .momentum = options_.momentum,
+                   .gain = steps_ == 1 ? 1 : 1 - options_.dampening,
+                   .nesterov = options_.nesterov,
+                   .scale = scales[i]});
     }
-    sgd_rows(rows, steps);
+    pass.run();
   }
 };
 
@@ -62,6 +95,11 @@ class Lars final : public Sgd {
     std::vector<double> decays;
     for (size_t i = 0; i < parameters.size(); ++i) {
       const Parameter& p = *parameters[i];
+      if (p.ids.defined()) {
+        throw Error(ErrorKind::usage, {.what = "optimizer.name = \"lars\"",
+                                       .got = "a sparse gradient of '" + p.name + "'",
+                                       .fix = "Use adam, adamw, adagrad or sgd"});
+      }
       if (!p.adapt || (inside && p.weight_decay == 0)) continue;
       adapted.push_back(i);
       values.push_back(p.value);
@@ -96,26 +134,39 @@ class Adam final : public Optimizer {
 
  protected:
   void update(const std::vector<Parameter*>& parameters) override {
-    std::vector<AdamStep> steps;
-    std::vector<Rows> rows;
+    Pass<AdamStep> pass(adam_rows, adam_tensor);
     const double t = static_cast<double>(steps_);
-    for (Parameter* p : parameters) {
-      const bool decoupled = options_.name == OptimizerName::adamw;
-      const AdamStep step{.step_size = p->lr / (1 - std::pow(options_.beta1, t)),
-                          .shrink = decoupled ? 1 - p->lr * p->weight_decay : 1,
-                          .l2 = decoupled ? 0 : p->weight_decay,
-                          .beta1 = options_.beta1,
-                          .beta2 = options_.beta2,
-                          .root_correction = std::sqrt(1 - std::pow(options_.beta2, t)),
-                          .eps = options_.eps};
-      if (Rows::can_hold(p->value)) {
-        steps.push_back(step);
-        rows.push_back(Rows(p->value, p->grad, p->state));
-      } else {
-        adam_tensor(step, p->value, p->grad, p->state);
-      }
+    const bool decoupled = options_.name == OptimizerName::adamw;
+    const double root_correction = std::sqrt(1 - std::pow(options_.beta2, t));
+    for (const Parameter* p : parameters) {
+      // torch.optim.SparseAdam adds eps before the correction.
+      const double eps = p->ids.defined() ? options_.eps / root_correction : options_.eps;
+      pass.add(*p, {.step_size = p->lr / (1 - std::pow(options_.beta1, t)),
+                    .shrink = decoupled ? 1 - p->lr * p->weight_decay : 1,
+                    .l2 = decoupled ? 0 : p->weight_decay,
+                    .beta1 = options_.beta1,
+                    .beta2 = options_.beta2,
+                    .root_correction = root_correction,
+                    .eps = eps});
     }
-    adam_rows(rows, steps);
+    pass.run();
+  }
+};
+
+// sum += g^2, p -= lr g / (sqrt(sum) + eps), g with the decay. Duchi et al., "Adaptive subgradient
+// methods for online learning and stochastic optimization", 2011.
+class Adagrad final : public Optimizer {
+ public:
+  Adagrad(const OptimizerOptions& options, const NamedTensors& parameters)
+      : Optimizer(options, parameters, {"sum"}) {}
+
+ protected:
+  void update(const std::vector<Parameter*>& parameters) override {
+    Pass<AdagradStep> pass(adagrad_rows, adagrad_tensor);
+    for (const Parameter* p : parameters) {
+      pass.add(*p, {.lr = p->lr, .weight_decay = p->weight_decay, .eps = options_.eps});
+    }
+    pass.run();
   }
 };
 
@@ -126,6 +177,7 @@ void OptimizerOptions::fields(Fields& f) {
         {{"sgd", OptimizerName::sgd},
          {"adam", OptimizerName::adam},
          {"adamw", OptimizerName::adamw},
+         {"adagrad", OptimizerName::adagrad},
          {"lars", OptimizerName::lars}});
   f.add("weight_decay", weight_decay, "L2 penalty, decoupled in adamw", {0, 10});
   f.add("final_weight_decay", final_weight_decay,
@@ -137,7 +189,7 @@ void OptimizerOptions::fields(Fields& f) {
   f.add("nesterov", nesterov, "sgd, lars: Nesterov momentum");
   f.add("beta1", beta1, "adam, adamw: decay of the gradient average", {0, 1});
   f.add("beta2", beta2, "adam, adamw: decay of the squared-gradient average", {0, 1});
-  f.add("eps", eps, "adam, adamw: added to the denominator", {0, 1});
+  f.add("eps", eps, "adam, adamw, adagrad: added to the denominator", {0, 1});
   f.add("trust_coefficient", trust_coefficient, "lars: length of a step, relative to the weights",
         {0, 10});
   f.add("lars_form", lars_form, "lars: where the weight decay enters",
@@ -174,7 +226,11 @@ void Optimizer::step(double lr) {
   for (Parameter& p : parameters_) {
     p.grad = p.value.grad();
     if (!p.grad.defined()) continue;
-    if (p.grad.strides() != p.value.strides()) {
+    if (p.grad.is_sparse()) {
+      const SparseRows rows = sparse_rows(p.grad);
+      p.ids = rows.ids;
+      p.grad = rows.values;
+    } else if (p.grad.strides() != p.value.strides()) {
       p.grad = at::empty_like(p.value.detach()).copy_(p.grad);
     }
     p.lr = p.kept_lr.value_or(lr) * p.lr_scale;
@@ -182,7 +238,10 @@ void Optimizer::step(double lr) {
   }
   ++steps_;
   update(active);
-  for (Parameter* p : active) p->grad.reset();
+  for (Parameter* p : active) {
+    p->grad.reset();
+    p->ids.reset();
+  }
 }
 
 void Optimizer::set_weight_decay(double weight_decay) {
@@ -203,7 +262,8 @@ double Optimizer::gradient_norm() const {
   at::NoGradGuard no_grad;
   std::vector<at::Tensor> grads;
   for (const Parameter& p : parameters_) {
-    if (p.value.grad().defined()) grads.push_back(p.value.grad());
+    const at::Tensor& grad = p.value.grad();
+    if (grad.defined()) grads.push_back(grad.is_sparse() ? sparse_rows(grad).values : grad);
   }
   double sum = 0;
   for (const Norms& norms : norms_of(grads, grads, std::vector<double>(grads.size()))) {
@@ -257,6 +317,8 @@ std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
     case OptimizerName::adam:
     case OptimizerName::adamw:
       return std::make_unique<Adam>(options, parameters);
+    case OptimizerName::adagrad:
+      return std::make_unique<Adagrad>(options, parameters);
   }
   throw Error(ErrorKind::usage, {.what = "optimizer: unknown name"});
 }

@@ -1,4 +1,5 @@
-// Optimisers: SGD, Adam, AdamW and LARS, one multi-threaded pass over all parameters a step.
+// Optimisers: SGD, Adam, AdamW, Adagrad and LARS, one multi-threaded pass over all parameters a
+// step.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,7 +16,7 @@
 
 namespace vistas::learn {
 
-enum class OptimizerName { sgd, adam, adamw, lars };
+enum class OptimizerName { sgd, adam, adamw, adagrad, lars };
 
 // decay_first: d = g + wd p, factor eta |p| / |d| (MoCo v3, Barlow Twins, VICReg).
 // decay_inside: factor eta |p| / (|g| + wd |p| + eps), none at all where wd is 0 (lightly).
@@ -43,6 +44,11 @@ struct OptimizerOptions {
 
 // Updates parameters from their gradients. "Biases and norms" are the parameters of fewer than two
 // dimensions.
+//
+// Of a matrix with a sparse gradient only the rows that occur in it are updated, with their
+// momentum, moments and decay; all others rest (lazy updates, torch.optim.SparseAdam). What depends
+// on the number of steps counts all of them. LARS, which measures whole parameters, refuses such
+// gradients.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -84,6 +90,7 @@ class Optimizer {
     std::optional<double> kept_lr{};
     double lr = 0;      // of the step at hand
     at::Tensor grad{};  // of the step at hand, in the memory layout of `value`
+    at::Tensor ids{};   // where it was sparse: [U], the rows of `value` that `grad` [U, D] is of
   };
 
   Optimizer(const OptimizerOptions& options, const NamedTensors& parameters,

@@ -12,14 +12,21 @@ namespace vistas::learn {
 struct Rows {
   Rows(const at::Tensor& value, const at::Tensor& grad, const std::vector<at::Tensor>& state);
 
+  // The rows `ids` [U] of a matrix and of its state; grad [U, D] has these rows only. What the
+  // tensors hold must outlive this.
+  Rows(const at::Tensor& value, const at::Tensor& ids, const at::Tensor& grad,
+       const std::vector<at::Tensor>& state);
+
   // float32 and float64 on the CPU, without holes.
   static bool can_hold(const at::Tensor& value);
 
-  int64_t size;
+  int64_t size;   // of the gradient
+  int64_t width;  // of a row where there are ids, else the size
   bool is_double;
   void* value;
   const void* grad;
   void* state[2] = {nullptr, nullptr};
+  const int64_t* ids = nullptr;
 };
 
 struct SgdStep {
@@ -38,15 +45,22 @@ struct AdamStep {
   double eps;
 };
 
+struct AdagradStep {
+  double lr, weight_decay, eps;
+};
+
 // The parameters of entry i are updated with entry i of `steps`.
 void sgd_rows(const std::vector<Rows>& rows, const std::vector<SgdStep>& steps);
 void adam_rows(const std::vector<Rows>& rows, const std::vector<AdamStep>& steps);
+void adagrad_rows(const std::vector<Rows>& rows, const std::vector<AdagradStep>& steps);
 
 // The same updates for any device and layout.
 void sgd_tensor(const SgdStep& step, const at::Tensor& value, const at::Tensor& grad,
                 const std::vector<at::Tensor>& state);
 void adam_tensor(const AdamStep& step, const at::Tensor& value, const at::Tensor& grad,
                  const std::vector<at::Tensor>& state);
+void adagrad_tensor(const AdagradStep& step, const at::Tensor& value, const at::Tensor& grad,
+                    const std::vector<at::Tensor>& state);
 
 struct Norms {
   double value;      // |p|

@@ -9,9 +9,13 @@
 #include "vistas/methods/clip.h"
 #include "vistas/methods/dcl.h"
 #include "vistas/methods/dino.h"
+#include "vistas/methods/distill.h"
+#include "vistas/methods/gist.h"
 #include "vistas/methods/moco.h"
 #include "vistas/methods/moco_v3.h"
 #include "vistas/methods/nnclr.h"
+#include "vistas/methods/ranking.h"
+#include "vistas/methods/scored.h"
 #include "vistas/methods/siamese.h"
 #include "vistas/methods/sim_siam.h"
 #include "vistas/methods/simclr.h"
@@ -65,6 +69,14 @@ std::vector<MethodEntry>& table() {
        Choice<m::Siamese, m::SiameseOptions>::make},
       {"clip", "two encoders, one a view, compared across with a learned temperature", "simclr", "",
        Choice<m::Clip, m::ClipOptions>::make},
+      {"ranking", "an anchor finds its positive among those of the batch and hard negatives",
+       "simclr", "", Choice<m::Ranking, m::RankingOptions>::make},
+      {"gist", "ranking without the negatives that a guide finds as alike as the positive",
+       "simclr", "", Choice<m::Gist, m::GistOptions>::make},
+      {"scored", "pairs with higher scores are more alike (CoSENT, AnglE)", "simclr", "",
+       Choice<m::Scored, m::ScoredOptions>::make},
+      {"distill", "embeddings or similarities of a teacher are the targets", "simclr", "",
+       Choice<m::Distill, m::DistillOptions>::make},
   };
   return entries;
 }
