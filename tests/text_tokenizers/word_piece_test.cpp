@@ -200,7 +200,7 @@ TEST(TokenizerJson, SaysWhatItDoesNotSupport) {
   refuses("{", "no JSON");
   refuses("[]", "version");
   refuses(with("\"1.0\"", "\"2.0\""), "2.0");
-  refuses(with("\"WordPiece\"", "\"Unigram\""), "Unigram");
+  refuses(with("\"WordPiece\"", "\"WordLevel\""), "WordLevel");
   refuses(with("\"BertNormalizer\"", "\"Sequence\""), "normalizer");
   refuses(with("{\"type\": \"BertPreTokenizer\"}", "null"), "pre_tokenizer");
   refuses(with("\"a\": 1", "\"a\": -1"), "id of \"a\"");

@@ -24,6 +24,29 @@ Character first_character(std::string_view text) {
   return {static_cast<char32_t>(code), static_cast<size_t>(length)};
 }
 
+std::string_view valid_utf8(std::string_view text, std::string& storage) {
+  const auto valid = [&] {
+    for (size_t at = 0; at < text.size();) {
+      if (static_cast<unsigned char>(text[at]) < 0x80) {
+        ++at;
+        continue;
+      }
+      const size_t length = first_character(text.substr(at)).length;
+      if (length == 1) return false;
+      at += length;
+    }
+    return true;
+  };
+  if (valid()) return text;
+  storage.clear();
+  while (!text.empty()) {
+    const Character c = first_character(text);
+    append_utf8(c.code, storage);
+    text.remove_prefix(c.length);
+  }
+  return storage;
+}
+
 void append_utf8(char32_t code, std::string& out) {
   utf8proc_uint8_t bytes[4];
   const utf8proc_ssize_t length = utf8proc_encode_char(static_cast<utf8proc_int32_t>(code), bytes);
@@ -87,6 +110,26 @@ bool is_unspaced(char32_t code) {
 
 int combining_class(char32_t code) {
   return utf8proc_get_property(static_cast<utf8proc_int32_t>(code))->combining_class;
+}
+
+std::string_view without_first_spaces(std::string_view text) {
+  while (!text.empty()) {
+    const Character c = first_character(text);
+    if (!is_space(c.code)) break;
+    text.remove_prefix(c.length);
+  }
+  return text;
+}
+
+std::string_view without_last_spaces(std::string_view text) {
+  while (!text.empty()) {
+    size_t begin = text.size() - 1;
+    while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) --begin;
+    const Character c = first_character(text.substr(begin));
+    if (!is_space(c.code) || begin + c.length != text.size()) break;
+    text = text.substr(0, begin);
+  }
+  return text;
 }
 
 }  // namespace vistas::text

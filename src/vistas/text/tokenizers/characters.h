@@ -15,6 +15,9 @@ struct Character {
 };
 Character first_character(std::string_view text);
 
+// The text itself, or a copy in `storage` where bytes that are no UTF-8 are U+FFFD.
+std::string_view valid_utf8(std::string_view text, std::string& storage);
+
 void append_utf8(char32_t code, std::string& out);
 
 bool is_space(char32_t code);        // the property White_Space
@@ -28,5 +31,8 @@ bool is_ideograph(char32_t code);        // the blocks that BERT splits, as `tok
 // Khmer, Burmese); marks above and below such letters are none.
 bool is_unspaced(char32_t code);
 int combining_class(char32_t code);
+
+std::string_view without_first_spaces(std::string_view text);
+std::string_view without_last_spaces(std::string_view text);
 
 }  // namespace vistas::text

@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
+#include "vistas/text/tokenizers/byte_bpe.h"
 #include "vistas/text/tokenizers/sentence_piece.h"
+#include "vistas/text/tokenizers/tokenizer_json.h"
+#include "vistas/text/tokenizers/unigram_json.h"
 #include "vistas/text/tokenizers/word_piece.h"
 
 namespace vistas::text {
@@ -21,8 +23,6 @@ using Json = nlohmann::json;
 
 constexpr std::array kFiles = {"tokenizer.json", "vocab.txt", "tokenizer.model", "spiece.model",
                                "sentencepiece.bpe.model"};
-constexpr int64_t kMostIds = 10'000'000;  // a larger id is a damaged file
-
 Error bad(const std::string& name, const std::string& got, const std::string& expected) {
   return Error(ErrorKind::data, {.what = name, .got = got, .expected = expected});
 }
@@ -51,46 +51,32 @@ bool flag_of(const Json& value, bool fallback) {
   return value.is_boolean() ? value.get<bool>() : fallback;
 }
 
-void require_type(const Json& part, const std::string& what, const std::set<std::string>& known,
-                  const std::string& name) {
-  const std::string type = text_of(member(part, "type"), part.is_null() ? "none" : "no type");
-  if (known.contains(type)) return;
-  std::string all;
-  for (const std::string& k : known) all += (all.empty() ? "" : ", ") + k;
-  throw bad(fmt::format("{}: {}", name, what), type, all);
+const TokenizerPart& only(const TokenizerJson& json, const std::vector<TokenizerPart>& parts,
+                          const std::string& what, const std::string& type) {
+  if (parts.size() == 1 && parts.front().type == type) return parts.front();
+  refuse(json, what,
+         parts.empty()       ? "none"
+         : parts.size() == 1 ? parts.front().type
+                             : "a Sequence",
+         type);
 }
 
-void put(std::vector<std::string>& tokens, const Json& id, const std::string& token,
-         const std::string& name) {
-  if (!id.is_number_integer() || id < 0 || id >= kMostIds) {
-    throw bad(fmt::format("{}: id of \"{}\"", name, token), id.dump(), "a whole number from 0");
+std::unique_ptr<Tokenizer> word_piece_from(const TokenizerJson& json) {
+  const TokenizerPart& normalizer = only(json, json.normalizers, "normalizer", "BertNormalizer");
+  only(json, json.pre_tokenizers, "pre_tokenizer", "BertPreTokenizer");
+  if (json.added_after_normalizer) {
+    refuse(json, "added_tokens", "normalized = true", "false: true is not supported");
   }
-  const auto at = id.get<size_t>();
-  if (at >= tokens.size()) tokens.resize(at + 1);
-  if (!tokens[at].empty() && tokens[at] != token) {
-    throw bad(fmt::format("{}: id {}", name, at),
-              fmt::format("\"{}\" and \"{}\"", tokens[at], token), "one token");
-  }
-  tokens[at] = token;
-}
-
-std::vector<AddedToken> added_tokens(const Json& list, std::vector<std::string>& tokens,
-                                     const std::string& name) {
-  std::vector<AddedToken> added;
-  if (list.is_null()) return added;
-  if (!list.is_array()) throw bad(name + ": added_tokens", list.type_name(), "a list");
-  for (const Json& item : list) {
-    const std::string text = text_of(member(item, "content"), "");
-    put(tokens, member(item, "id"), text, name);
-    for (const char* option : {"single_word", "normalized"}) {
-      if (flag_of(member(item, option), false)) {
-        throw bad(fmt::format("{}: added token \"{}\"", name, text),
-                  std::string(option) + " = true", "false: others are not supported");
-      }
-    }
-    added.push_back({text, member(item, "id").get<int32_t>()});
-  }
-  return added;
+  WordPieceOptions options;
+  options.clean_text = normalizer.flag("clean_text", true);
+  options.handle_chinese_chars = normalizer.flag("handle_chinese_chars", true);
+  options.lowercase = normalizer.flag("lowercase", true);
+  options.strip_accents = normalizer.flag("strip_accents", options.lowercase);
+  options.unknown = json.model.text("unk_token", options.unknown);
+  options.continuing_prefix =
+      json.model.text("continuing_subword_prefix", options.continuing_prefix);
+  options.max_word = json.model.number("max_input_chars_per_word", options.max_word);
+  return std::make_unique<WordPiece>(json.tokens, json.added, options);
 }
 
 // The ids that a network was trained with differ from those of the model by the class of its
@@ -112,39 +98,11 @@ std::unique_ptr<Tokenizer> read_model(const std::string& model, const std::strin
 }  // namespace
 
 std::unique_ptr<Tokenizer> read_tokenizer_json(std::string_view json, const std::string& name) {
-  const Json root = parsed(json, name);
-  if (const std::string version = text_of(member(root, "version"), "none"); version != "1.0") {
-    throw bad(name + ": version", version, "1.0");
-  }
-  const Json& model = member(root, "model");
-  const Json& normalizer = member(root, "normalizer");
-  const Json& pre = member(root, "pre_tokenizer");
-  const Json& post = member(root, "post_processor");
-  require_type(model, "model", {"WordPiece"}, name);
-  require_type(normalizer, "normalizer", {"BertNormalizer"}, name);
-  require_type(pre, "pre_tokenizer", {"BertPreTokenizer"}, name);
-  if (!post.is_null()) {
-    require_type(post, "post_processor", {"TemplateProcessing", "BertProcessing"}, name);
-  }
-  WordPieceOptions options;
-  options.clean_text = flag_of(member(normalizer, "clean_text"), true);
-  options.handle_chinese_chars = flag_of(member(normalizer, "handle_chinese_chars"), true);
-  options.lowercase = flag_of(member(normalizer, "lowercase"), true);
-  options.strip_accents = flag_of(member(normalizer, "strip_accents"), options.lowercase);
-  options.unknown = text_of(member(model, "unk_token"), options.unknown);
-  options.continuing_prefix =
-      text_of(member(model, "continuing_subword_prefix"), options.continuing_prefix);
-  if (const Json& most = member(model, "max_input_chars_per_word"); most.is_number_integer()) {
-    options.max_word = most.get<int64_t>();
-  }
-  const Json& vocabulary = member(model, "vocab");
-  if (!vocabulary.is_object()) {
-    throw bad(name + ": model.vocab", vocabulary.type_name(), "an object of tokens and ids");
-  }
-  std::vector<std::string> tokens;
-  for (const auto& [token, id] : vocabulary.items()) put(tokens, id, token, name);
-  auto added = added_tokens(member(root, "added_tokens"), tokens, name);
-  return std::make_unique<WordPiece>(std::move(tokens), std::move(added), options);
+  const TokenizerJson parts = parse_tokenizer_json(json, name);
+  if (parts.model.type == "WordPiece") return word_piece_from(parts);
+  if (parts.model.type == "Unigram") return unigram_from(parts);
+  if (parts.model.type == "BPE") return byte_bpe_from(parts);
+  refuse(parts, "model", parts.model.type, "WordPiece, Unigram or BPE");
 }
 
 std::unique_ptr<Tokenizer> read_vocabulary(std::string_view text, std::string_view config,

@@ -35,20 +35,29 @@ PieceTable::PieceTable(const std::vector<Piece>& pieces)
   }
 }
 
+int32_t PieceTable::find(std::string_view text, uint64_t hash) const {
+  for (size_t at = place(hash, slots_.size()); !slots_[at].text.empty();
+       at = (at + 1) & (slots_.size() - 1)) {
+    if (slots_[at].hash == hash && slots_[at].text == text) return slots_[at].id;
+  }
+  return -1;
+}
+
+int32_t PieceTable::find(std::string_view text) const {
+  if (text.size() > longest_) return -1;
+  uint64_t hash = kStart;
+  for (const char byte : text) hash = extended(hash, byte);
+  return find(text, hash);
+}
+
 PieceTable::Match PieceTable::longest_prefix(std::string_view text) const {
   text = text.substr(0, longest_);
   Match best;
   uint64_t hash = kStart;
   for (size_t length = 1; length <= text.size(); ++length) {
     hash = extended(hash, text[length - 1]);
-    for (size_t at = place(hash, slots_.size()); !slots_[at].text.empty();
-         at = (at + 1) & (slots_.size() - 1)) {
-      const Slot& slot = slots_[at];
-      if (slot.hash == hash && slot.text == text.substr(0, length)) {
-        best = {slot.id, length};
-        break;
-      }
-    }
+    const int32_t id = find(text.substr(0, length), hash);
+    if (id >= 0) best = {id, length};
   }
   return best;
 }

@@ -25,6 +25,8 @@ class PieceTable {
   };
   // The longest prefix of `text` that is a piece.
   Match longest_prefix(std::string_view text) const;
+  // The id of the whole text, -1 if it is no piece.
+  int32_t find(std::string_view text) const;
 
  private:
   struct Slot {
@@ -32,6 +34,8 @@ class PieceTable {
     std::string_view text;  // empty: the slot is free
     int32_t id = -1;
   };
+  int32_t find(std::string_view text, uint64_t hash) const;
+
   std::vector<Slot> slots_;  // a power of two, at most half of them taken
   size_t longest_ = 0;
 };

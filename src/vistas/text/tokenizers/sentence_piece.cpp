@@ -2,7 +2,6 @@
 
 #include <sentencepiece_processor.h>
 
-#include <algorithm>
 #include <numeric>
 
 #include "vistas/base/error.h"
@@ -11,27 +10,44 @@
 namespace vistas::text {
 namespace {
 
-constexpr std::string_view kSpace = "\u2581";
+constexpr const char* kSpace = "\u2581";
 
 }  // namespace
 
 SentencePiece::SentencePiece(std::string_view model, const std::string& name, PieceIds ids)
-    : model_(std::make_unique<sentencepiece::SentencePieceProcessor>()) {
+    : added_({}) {
+  load(model, name);
+  if (ids == PieceIds::model) {
+    take_model_ids();
+  } else {
+    take_fairseq_ids(name);
+  }
+  find_words();
+}
+
+SentencePiece::SentencePiece(std::string_view model, const std::string& name,
+                             const PieceSettings& settings)
+    : tokens_(settings.tokens), special_(settings.special), added_(settings.added) {
+  load(model, name);
+  std::iota(ids_.begin(), ids_.end(), 0);
+  if (settings.keeps_last_space) last_space_ = model_->PieceToId(kSpace);
+  find_words();
+}
+
+void SentencePiece::load(std::string_view model, const std::string& name) {
+  model_ = std::make_unique<sentencepiece::SentencePieceProcessor>();
   const auto status = model_->LoadFromSerializedProto(model);
   if (!status.ok() || model_->GetPieceSize() == 0) {
     throw Error(ErrorKind::data, {.what = name,
                                   .got = status.ok() ? "no pieces" : status.error_message(),
                                   .expected = "a SentencePiece model"});
   }
-  const int size = model_->GetPieceSize();
-  ids_.resize(static_cast<size_t>(size));
-  if (ids == PieceIds::model) {
-    take_model_ids();
-  } else {
-    take_fairseq_ids(name);
-  }
+  ids_.resize(static_cast<size_t>(model_->GetPieceSize()));
+}
+
+void SentencePiece::find_words() {
   continues_.resize(tokens_.size());
-  for (int piece = 0; piece < size; ++piece) {
+  for (int piece = 0; piece < model_->GetPieceSize(); ++piece) {
     const auto id = static_cast<size_t>(ids_[static_cast<size_t>(piece)]);
     const std::string_view text = tokens_[id];
     const bool begins = text.starts_with(kSpace) || is_unspaced(first_character(text).code);
@@ -73,12 +89,20 @@ void SentencePiece::take_fairseq_ids(const std::string& name) {
 }
 
 void SentencePiece::append(std::string_view text, std::vector<int32_t>& ids) const {
+  added_.split(
+      text, [&](std::string_view part) { encode(part, ids); },
+      [&](int32_t id) { ids.push_back(id); });
+}
+
+void SentencePiece::encode(std::string_view text, std::vector<int32_t>& ids) const {
   std::vector<int> pieces;
   const auto status = model_->Encode(text, &pieces);
   if (!status.ok()) {
     throw Error(ErrorKind::data, {.what = "SentencePiece model", .got = status.error_message()});
   }
   for (const int piece : pieces) ids.push_back(ids_[static_cast<size_t>(piece)]);
+  if (last_space_ >= 0 && without_last_spaces(text).size() < text.size())
+    ids.push_back(last_space_);
 }
 
 bool SentencePiece::continues_word(int32_t id) const {

@@ -189,13 +189,6 @@ WordPiece::WordPiece(std::vector<std::string> tokens, std::vector<AddedToken> ad
                  .got = fmt::format("{} tokens without {}", tokens_.size(), options_.unknown),
                  .expected = "the token for words that it does not have"});
   }
-  std::stable_sort(added_.begin(), added_.end(), [](const AddedToken& a, const AddedToken& b) {
-    return a.text.size() > b.text.size();
-  });
-  std::erase_if(added_, [](const AddedToken& token) { return token.text.empty(); });
-  for (const AddedToken& token : added_) {
-    begins_added_[static_cast<unsigned char>(token.text.front())] = true;
-  }
   for (size_t byte = 0; byte < ascii_.size(); ++byte) {
     const auto code = static_cast<char32_t>(byte);
     ascii_[byte] = is_dropped(code) ? Kind::dropped : kind_of(code);
@@ -213,25 +206,9 @@ bool WordPiece::continues_word(int32_t id) const {
 
 void WordPiece::append(std::string_view text, std::vector<int32_t>& ids) const {
   Words words(*this, ids);
-  const auto added_at = [&](size_t at) {
-    if (!begins_added_[static_cast<unsigned char>(text[at])]) return added_.end();
-    return std::find_if(added_.begin(), added_.end(), [&](const AddedToken& token) {
-      return text.substr(at).starts_with(token.text);
-    });
-  };
-  size_t begin = 0;
-  for (size_t at = 0; at < text.size();) {
-    const auto found = added_at(at);
-    if (found == added_.end()) {
-      ++at;
-      continue;
-    }
-    words.take(text.substr(begin, at - begin));
-    ids.push_back(found->id);
-    at += found->text.size();
-    begin = at;
-  }
-  words.take(text.substr(begin));
+  added_.split(
+      text, [&](std::string_view part) { words.take(part); },
+      [&](int32_t id) { ids.push_back(id); });
 }
 
 }  // namespace vistas::text

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "vistas/text/tokenizers/added_tokens.h"
 #include "vistas/text/tokenizers/piece_table.h"
 #include "vistas/text/tokenizers/tokenizer.h"
 
@@ -21,20 +22,14 @@ struct WordPieceOptions {
   int64_t max_word = 100;  // in characters; longer words are unknown
 };
 
-// A token that is found in the text as it stands, before normalisation: "[SEP]" in a user's text is
-// the token. Spaces beside it count for nothing, as everywhere in WordPiece.
-struct AddedToken {
-  std::string text;
-  int32_t id = -1;
-};
-
 // Ids equal those of Hugging Face `tokenizers` (normalizers/bert.rs, pre_tokenizers/bert.rs,
 // models/wordpiece) but where Unicode has changed since the tables there: see docs/text.md.
 // A word of which some part is no piece is one unknown token.
 class WordPiece : public Tokenizer {
  public:
   // tokens[id] is the text of an id, "" where there is none. The unknown token must be among them;
-  // special tokens ([CLS], [SEP], [PAD], [MASK]) are found by their text.
+  // special tokens ([CLS], [SEP], [PAD], [MASK]) are found by their text. Spaces beside an added
+  // token count for nothing, as everywhere in WordPiece.
   WordPiece(std::vector<std::string> tokens, std::vector<AddedToken> added,
             const WordPieceOptions& options = {});
   WordPiece(const WordPiece&) = delete;
@@ -55,13 +50,12 @@ class WordPiece : public Tokenizer {
   bool is_dropped(char32_t code) const;
 
   std::vector<std::string> tokens_;
-  std::vector<AddedToken> added_;  // longest first
+  AddedTokens added_;
   WordPieceOptions options_;
   SpecialTokens special_;
   PieceTable first_, later_;  // pieces that begin a word; pieces that go on, without their prefix
   std::array<Kind, 128> ascii_{};
   std::array<char, 128> ascii_cased_{};
-  std::array<bool, 256> begins_added_{};
 };
 
 }  // namespace vistas::text
