@@ -17,24 +17,13 @@ double gain(int64_t rank) {
   return 1 / std::log2(static_cast<double>(rank) + 1);
 }
 
-void check_relevant(const at::Tensor& queries, const at::Tensor& bank,
-                    std::span<const std::vector<int64_t>> relevant) {
-  if (static_cast<int64_t>(relevant.size()) != queries.size(0)) {
+void check_relevant(int64_t queries, std::span<const std::vector<int64_t>> relevant) {
+  if (static_cast<int64_t>(relevant.size()) != queries) {
     throw Error(ErrorKind::data, {.what = "lists of relevant rows",
                                   .got = fmt::to_string(relevant.size()),
-                                  .expected = fmt::format("{}, one a query", queries.size(0))});
+                                  .expected = fmt::format("{}, one a query", queries)});
   }
-  bool any = false;
-  for (size_t q = 0; q < relevant.size(); ++q) {
-    for (const int64_t row : relevant[q]) {
-      any = true;
-      if (row >= 0 && row < bank.size(0)) continue;
-      throw Error(ErrorKind::data,
-                  {.what = fmt::format("relevant row {} of query {}", row, q),
-                   .expected = fmt::format("a row of the bank, 0 .. {}", bank.size(0) - 1)});
-    }
-  }
-  if (!any) {
+  if (std::ranges::all_of(relevant, [](const auto& rows) { return rows.empty(); })) {
     throw Error(ErrorKind::data, {.what = "retrieval", .got = "no query with a relevant row"});
   }
 }
@@ -82,14 +71,13 @@ RankingScores mean_of(std::span<const RankingScores> scores) {
           sum.map / n,    sum.mrr / n,       sum.hit_rate / n};
 }
 
-RetrievalScores retrieval_scores(const at::Tensor& queries, const at::Tensor& bank,
+RetrievalScores retrieval_scores(const at::Tensor& lists,
                                  std::span<const std::vector<int64_t>> relevant,
                                  std::span<const int64_t> ks) {
-  check_relevant(queries, bank, relevant);
-  const auto found =
-      search::top_k(queries, bank, std::ranges::max(ks), search::Metric::cosine).indices;
-  const auto* rows = found.const_data_ptr<int64_t>();
-  const auto width = static_cast<size_t>(found.size(1));
+  check_relevant(lists.size(0), relevant);
+  const at::Tensor ranked = lists.contiguous();
+  const auto* rows = ranked.const_data_ptr<int64_t>();
+  const auto width = static_cast<size_t>(ranked.size(1));
   RetrievalScores out;
   for (const int64_t k : ks) {
     std::vector<RankingScores> scores;
@@ -101,6 +89,15 @@ RetrievalScores retrieval_scores(const at::Tensor& queries, const at::Tensor& ba
     out.at.push_back(mean_of(scores));
   }
   return out;
+}
+
+RetrievalScores retrieval_scores(const at::Tensor& queries, const at::Tensor& bank,
+                                 std::span<const std::vector<int64_t>> relevant,
+                                 std::span<const int64_t> ks) {
+  check_relevant(queries.size(0), relevant);
+  return retrieval_scores(
+      search::top_k(queries, bank, std::ranges::max(ks), search::Metric::cosine).indices, relevant,
+      ks);
 }
 
 }  // namespace vistas::measure

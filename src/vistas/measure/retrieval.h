@@ -31,9 +31,13 @@ struct RetrievalScores {
   int64_t queries = 0;            // that have a relevant row; the others are left out
 };
 
-// Searches queries [Q, D] in bank [N, D] by cosine, exactly, and measures the lists at every k.
-// relevant[q]: rows of the bank, ascending. Data errors: not one list a query, rows that the bank
-// does not have, no query with a relevant row.
+// Measures lists [Q, at most the largest k] at every k. relevant[q]: rows of the bank, ascending.
+// Data errors: not one list of relevant rows a query, no query with a relevant row.
+RetrievalScores retrieval_scores(const at::Tensor& lists,
+                                 std::span<const std::vector<int64_t>> relevant,
+                                 std::span<const int64_t> ks);
+
+// The same for queries [Q, D] searched in bank [N, D] by cosine, exactly.
 RetrievalScores retrieval_scores(const at::Tensor& queries, const at::Tensor& bank,
                                  std::span<const std::vector<int64_t>> relevant,
                                  std::span<const int64_t> ks);

@@ -94,6 +94,10 @@ bool is_nonspacing_mark(char32_t code) {
   return category(code) == UTF8PROC_CATEGORY_MN;
 }
 
+bool is_word_character(char32_t code) {
+  return code == '_' || is_letter(code) || is_number(code);
+}
+
 bool is_ideograph(char32_t code) {
   return within(code, 0x4E00, 0x9FFF) || within(code, 0x3400, 0x4DBF) ||
          within(code, 0x20000, 0x2A6DF) || within(code, 0x2A700, 0x2B73F) ||
@@ -130,6 +134,10 @@ std::string_view without_last_spaces(std::string_view text) {
     text = text.substr(0, begin);
   }
   return text;
+}
+
+char32_t to_lower(char32_t code) {
+  return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(code)));
 }
 
 }  // namespace vistas::text

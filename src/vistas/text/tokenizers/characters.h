@@ -26,11 +26,13 @@ bool is_punctuation(char32_t code);  // P*, and all ASCII that is neither letter
 bool is_letter(char32_t code);       // L*
 bool is_number(char32_t code);       // N*
 bool is_nonspacing_mark(char32_t code);  // Mn
+bool is_word_character(char32_t code);   // letters (L*), numbers (N*) and _: \w of Python
 bool is_ideograph(char32_t code);        // the blocks that BERT splits, as `tokenizers` has them
 // A letter of a script that is written without spaces between words (ideographs, kana, Thai, Lao,
 // Khmer, Burmese); marks above and below such letters are none.
 bool is_unspaced(char32_t code);
 int combining_class(char32_t code);
+char32_t to_lower(char32_t code);  // U+0130 alone becomes two characters, which is not done here
 
 std::string_view without_first_spaces(std::string_view text);
 std::string_view without_last_spaces(std::string_view text);

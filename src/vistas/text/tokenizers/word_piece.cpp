@@ -128,7 +128,7 @@ class WordPiece::Words {
       split('i');
       return split(0x307);
     }
-    split(static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(code))));
+    split(to_lower(code));
   }
 
   void split(char32_t code) {

@@ -4,7 +4,7 @@
 
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
-#include "vistas/base/run_folder.h"
+#include "vistas/learn/bundle.h"
 #include "vistas/learn/tensors.h"
 #include "vistas/vision/encoders/vit.h"
 
@@ -39,17 +39,11 @@ void use_names_of(const TensorFile& file, learn::NamedTensors& targets) {
 }  // namespace
 
 fs::path find_bundle(const fs::path& path) {
-  if (fs::exists(path / "encoder.json")) return path;
-  if (RunFolder::holds_run(path)) {
-    const RunFolder run = RunFolder::open(path);
-    return run.checkpoint(run.has_checkpoint("best") ? "best" : "last");
-  }
-  throw Error(
-      ErrorKind::data,
-      {.what = path.string() + ": no trained encoder",
-       .got = fs::exists(path) ? "neither encoder.json nor config.toml in it" : "nothing there",
-       .expected = "a run folder of `vistas train`, one of its "
-                   "checkpoints, or a bundle"});
+  fs::path folder = learn::find_bundle(path);
+  if (learn::modality_of(folder) == learn::Modality::image) return folder;
+  throw Error(ErrorKind::data, {.what = path.string() + ": its encoder",
+                                .got = "one of texts",
+                                .expected = "an encoder of pictures"});
 }
 
 Bundle load_bundle(const fs::path& folder) {

@@ -21,8 +21,7 @@ struct Bundle {
 // The content of encoder.json.
 std::string bundle_json(const EncoderOptions& options, const ViewRecipe& preprocess);
 
-// The folder with the bundle in `path`: a run folder (its best checkpoint where there is one, else
-// its last), a checkpoint, or a bundle. Anything else is a data error.
+// learn::find_bundle; an encoder of texts is a data error too.
 std::filesystem::path find_bundle(const std::filesystem::path& path);
 
 Bundle load_bundle(const std::filesystem::path& folder);

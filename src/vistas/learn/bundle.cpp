@@ -1,0 +1,45 @@
+#include "vistas/learn/bundle.h"
+
+#include <string>
+
+#include "vistas/base/error.h"
+#include "vistas/base/files.h"
+#include "vistas/base/run_folder.h"
+#include "vistas/base/value.h"
+
+namespace fs = std::filesystem;
+
+namespace vistas::learn {
+
+fs::path find_bundle(const fs::path& path) {
+  if (fs::exists(path / "encoder.json")) return path;
+  if (RunFolder::holds_run(path)) {
+    const RunFolder run = RunFolder::open(path);
+    return run.checkpoint(run.has_checkpoint("best") ? "best" : "last");
+  }
+  if (fs::exists(path / "modules.json") || fs::exists(path / "config.json")) return path;
+  throw Error(ErrorKind::data,
+              {.what = path.string() + ": no trained encoder",
+               .got = fs::exists(path)
+                          ? "none of encoder.json, config.toml, config.json and modules.json in it"
+                          : "nothing there",
+               .expected = "a run folder of `vistas train`, one of its checkpoints, a bundle, or a "
+                           "folder of Hugging Face"});
+}
+
+Modality modality_of(const fs::path& folder) {
+  const fs::path file = folder / "encoder.json";
+  if (!fs::exists(file)) return Modality::text;
+  const Value json = parse_json(read_file(file), file.string());
+  const auto& table = json.table();
+  const auto found = table.find("modality");
+  if (found == table.end()) return Modality::image;
+  const auto* name = std::get_if<std::string>(&found->second.data);
+  if (name && *name == "image") return Modality::image;
+  if (name && *name == "text") return Modality::text;
+  throw Error(ErrorKind::data, {.what = file.string() + ": modality",
+                                .got = name ? *name : "no text",
+                                .expected = "image or text"});
+}
+
+}  // namespace vistas::learn

@@ -1,0 +1,19 @@
+// Where a trained encoder lies on disk, and what it looks at.
+#pragma once
+
+#include <filesystem>
+
+namespace vistas::learn {
+
+enum class Modality { image, text };
+
+// The folder with the encoder of `path`: a run folder (its best checkpoint where there is one, else
+// its last), a checkpoint or a bundle (encoder.json), or a folder of Hugging Face or
+// sentence-transformers (config.json, modules.json). Anything else is a data error.
+std::filesystem::path find_bundle(const std::filesystem::path& path);
+
+// What the encoder of such a folder looks at: "modality" of encoder.json; the folders of Hugging
+// Face hold encoders of text.
+Modality modality_of(const std::filesystem::path& folder);
+
+}  // namespace vistas::learn

@@ -1,0 +1,129 @@
+#include "vistas/text/tasks/eval_sets.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "vistas/text/tasks/set_rows.h"
+
+namespace fs = std::filesystem;
+
+namespace vistas::text {
+namespace {
+
+// The two files that begin with `prefix` and a dot, in the order of the languages in its name.
+std::pair<fs::path, fs::path> sides_of(const fs::path& prefix) {
+  const std::string start = prefix.filename().string() + ".";
+  const fs::path folder = prefix.has_parent_path() ? prefix.parent_path() : fs::path(".");
+  std::vector<fs::path> files;
+  if (fs::is_directory(folder)) {
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (entry.path().filename().string().starts_with(start)) files.push_back(entry.path());
+    }
+  }
+  std::ranges::sort(files);
+  if (files.size() != 2) {
+    throw Error(
+        ErrorKind::data,
+        {.what = prefix.string() + ": translations",
+         .got =
+             fmt::format("no file of that name, and {} that begin with it and a dot", files.size()),
+         .expected = "a file with two columns of texts, or two files of which this is the "
+                     "name without its ending, as por-eng for por-eng.por and por-eng.eng"});
+  }
+  const std::string name = prefix.filename().string();
+  const auto place = [&](const fs::path& path) {
+    return name.find(path.extension().string().substr(1));
+  };
+  if (place(files[1]) < place(files[0])) std::swap(files[0], files[1]);
+  return {files[0], files[1]};
+}
+
+Bitext read_sides(const fs::path& prefix) {
+  const auto [a, b] = sides_of(prefix);
+  std::vector<std::string> first = lines_of(a), second = lines_of(b);
+  if (first.size() != second.size()) {
+    throw Error(
+        ErrorKind::data,
+        {.what = fmt::format("{} and {}", a.string(), b.string()),
+         .got = fmt::format("{} and {} lines", first.size(), second.size()),
+         .expected = "as many lines, line n of one the translation of line n of the other"});
+  }
+  Bitext out{.name = prefix.filename().string(),
+             .first_name = a.extension().string().substr(1),
+             .second_name = b.extension().string().substr(1)};
+  LeftOut left_out(prefix);
+  for (size_t i = 0; i < first.size(); ++i) {
+    const auto usable = [](const std::string& text) {
+      return !is_blank(text) && find_invalid_utf8(text) == std::string_view::npos;
+    };
+    if (!usable(first[i]) || !usable(second[i])) {
+      left_out.add();
+      continue;
+    }
+    out.first.push_back(std::move(first[i]));
+    out.second.push_back(std::move(second[i]));
+  }
+  left_out.tell(out.notes);
+  if (out.first.empty()) throw nothing_left(prefix, "pair of lines with a text in both");
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string_view> views_of(std::span<const std::string> texts) {
+  return {texts.begin(), texts.end()};
+}
+
+LabelledTexts read_labelled(const fs::path& path) {
+  const TextFile file(path);
+  const Layout layout = detect_layout(file);
+  if (layout.kind != LayoutKind::labelled) throw wrong_layout(file, layout, "a text and its label");
+  const int64_t split = column_named(file, "split", false);
+  LabelledTexts out;
+  std::vector<std::string> labels;
+  LeftOut left_out(path);
+  for_each_row(file, [&](const std::vector<std::string>& fields) {
+    const std::string& text = fields[static_cast<size_t>(layout.texts[0])];
+    const std::string& label = fields[static_cast<size_t>(layout.label)];
+    if (is_blank(text) || is_blank(label)) return left_out.add();
+    out.texts.push_back(text);
+    labels.push_back(label);
+    if (split >= 0) out.splits.push_back(fields[static_cast<size_t>(split)]);
+  });
+  left_out.tell(file.bad(), out.notes);
+  const std::set<std::string> classes(labels.begin(), labels.end());
+  out.classes.assign(classes.begin(), classes.end());
+  for (const std::string& label : labels) {
+    out.labels.push_back(std::ranges::lower_bound(out.classes, label) - out.classes.begin());
+  }
+  if (out.classes.size() < 2) {
+    throw Error(ErrorKind::data, {.what = path.string() + ": labels",
+                                  .got = fmt::format("{}", fmt::join(out.classes, ", ")),
+                                  .expected = "two different ones or more"});
+  }
+  return out;
+}
+
+Bitext read_bitext(const fs::path& path) {
+  if (!fs::is_regular_file(path)) return read_sides(path);
+  const TextFile file(path);
+  const Layout layout = detect_layout(file);
+  if (layout.texts.size() != 2) throw wrong_layout(file, layout, "two texts, translations");
+  const auto a = static_cast<size_t>(layout.texts[0]), b = static_cast<size_t>(layout.texts[1]);
+  Bitext out{
+      .name = stem_of(path), .first_name = file.columns()[a], .second_name = file.columns()[b]};
+  LeftOut left_out(path);
+  for_each_row(file, [&](const std::vector<std::string>& fields) {
+    if (is_blank(fields[a]) || is_blank(fields[b])) return left_out.add();
+    out.first.push_back(fields[a]);
+    out.second.push_back(fields[b]);
+  });
+  left_out.tell(file.bad(), out.notes);
+  if (out.first.empty()) throw nothing_left(path, "row with two texts");
+  return out;
+}
+
+}  // namespace vistas::text
