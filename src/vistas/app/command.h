@@ -45,6 +45,8 @@ Command train_command();
 Command eval_command();
 Command embed_command();
 Command near_command();
+Command mine_command();
+Command paraphrases_command();
 Command views_command();
 Command info_command();
 Command pack_command();

@@ -1,4 +1,4 @@
-// vistas embed and vistas near: what an encoder makes of pictures, and search by example.
+// vistas embed and vistas near: what an encoder makes of pictures or texts, and search by example.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -6,12 +6,15 @@
 
 #include "vistas/app/command.h"
 #include "vistas/app/shared.h"
+#include "vistas/app/texts.h"
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
+#include "vistas/learn/bundle.h"
 #include "vistas/learn/tensors.h"
 #include "vistas/look/gallery.h"
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
+#include "vistas/search/compact.h"
 #include "vistas/search/top_k.h"
 #include "vistas/vision/sources/encode.h"
 #include "vistas/vision/views/maker.h"
@@ -22,7 +25,8 @@ namespace vistas::app {
 namespace {
 
 struct EmbedArguments {
-  std::string run, data, out = "embeddings.safetensors";
+  std::string run, data, out = "embeddings.safetensors", store = "fp32";
+  int64_t dims = 0;
   vision::SourceOptions source;
   vision::FeatureOptions features;
 };
@@ -36,7 +40,34 @@ at::Tensor text_tensor(const std::vector<std::string>& texts) {
   return out;
 }
 
-int embed(const Context& context, const EmbedArguments& a) {
+// Writes embeddings as --store and --truncate-dim say, with what they are of ("paths", "texts").
+nlohmann::json save_embeddings(const Context& context, const EmbedArguments& a,
+                               const at::Tensor& values, const std::string& what,
+                               const std::vector<std::string>& names) {
+  const at::Tensor x = a.dims > 0 ? search::truncate_dims(values, a.dims) : values;
+  learn::NamedTensors tensors = {{what, text_tensor(names)}};
+  if (a.store == "int8") {
+    const search::Int8Rows rows = search::to_int8(x);
+    tensors.insert(tensors.end(),
+                   {{"embeddings", rows.values}, {"scale", rows.scale}, {"offset", rows.offset}});
+  } else if (a.store == "binary") {
+    tensors.emplace_back("embeddings", search::to_bits(x));
+  } else {
+    tensors.emplace_back("embeddings", a.store == "fp16" ? x.to(at::kHalf) : x);
+  }
+  learn::save_tensors(a.out, tensors,
+                      {{"encoder", a.run},
+                       {"data", a.data},
+                       {"store", a.store},
+                       {"dim", fmt::to_string(x.size(1))},
+                       {what, "UTF-8, each ended by a zero"}});
+  context.print(fmt::format("{}: {} of {} numbers{}\n", a.out,
+                            look::counted(x.size(0), "embedding"), x.size(1),
+                            a.store == "fp32" ? "" : " as " + a.store));
+  return {{"file", a.out}, {"embeddings", x.size(0)}, {"dim", x.size(1)}, {"store", a.store}};
+}
+
+int embed_images(const Context& context, const EmbedArguments& a) {
   const vision::Bundle bundle = vision::load_bundle(vision::find_bundle(a.run));
   const std::shared_ptr<const vision::ImageSource> source =
       vision::open_source(a.data, vision::options_for(bundle, a.source));
@@ -46,18 +77,35 @@ int embed(const Context& context, const EmbedArguments& a) {
   status.clear();
   std::vector<std::string> paths;
   for (const int64_t sample : features.samples) paths.push_back(source->name(sample));
-  learn::save_tensors(
-      a.out, {{"embeddings", features.values}, {"paths", text_tensor(paths)}},
-      {{"encoder", a.run}, {"data", a.data}, {"paths", "UTF-8, each ended by a zero"}});
-  context.print(fmt::format("{}: {} of {} numbers\n", a.out,
-                            look::counted(features.values.size(0), "embedding"),
-                            features.values.size(1)));
+  nlohmann::json json = save_embeddings(context, a, features.values, "paths", paths);
   print_bad_images(context, features.bad);
-  nlohmann::json json = {
-      {"file", a.out}, {"embeddings", features.values.size(0)}, {"dim", features.values.size(1)}};
   add_bad_images(json, features.bad);
   context.write_json(json);
   return 0;
+}
+
+int embed_corpus(const Context& context, const EmbedArguments& a) {
+  const text::TextBundle bundle = text::load_text_bundle(a.run);
+  const text::Corpus corpus = read_texts(a.data);
+  const auto got = embed_with_progress(context, bundle, corpus.texts, embed_options(a.features));
+  nlohmann::json json = save_embeddings(context, a, got.values, "texts", corpus.texts);
+  print_notes(context, corpus.notes, got.truncated);
+  json["notes"] = corpus.notes;
+  json["truncated"] = got.truncated;
+  context.write_json(json);
+  return 0;
+}
+
+bool is_of_texts(const std::string& run) {
+  return learn::modality_of(learn::find_bundle(run)) == learn::Modality::text;
+}
+
+int embed(const Context& context, EmbedArguments& a) {
+  if (a.features.precision == "int8") {
+    a.store = "int8";
+    a.features.precision = "auto";
+  }
+  return is_of_texts(a.run) ? embed_corpus(context, a) : embed_images(context, a);
 }
 
 struct NearArguments {
@@ -85,6 +133,14 @@ look::GalleryPicture thumbnail(const vision::ImageSource& source, int64_t i) {
 }
 
 int near(const Context& context, const NearArguments& a) {
+  if (is_of_texts(a.run)) {
+    if (!a.html.empty()) {
+      throw Error(
+          ErrorKind::usage,
+          {.what = "--html", .got = "an encoder of texts", .expected = "an encoder of pictures"});
+    }
+    return near_texts(context, {a.run, a.query, a.in, a.k, embed_options(a.features)});
+  }
   const vision::Bundle bundle = vision::load_bundle(vision::find_bundle(a.run));
   vision::FeatureOptions strict = a.features;
   strict.on_bad_image = "fail";
@@ -135,53 +191,73 @@ int near(const Context& context, const NearArguments& a) {
 
 Command embed_command() {
   return {"embed",
-          "Writes the embedding of every picture, and the paths in the same order, to one file.",
+          "Writes the embedding of every picture or text, and which they are of, to one file.",
           {"vistas embed runs/a photos/ -o photos.safetensors",
-           "vistas embed runs/a photos/ -o photos.safetensors --precision fp32 --json -",
-           "vistas embed runs/a/checkpoints/last photos/ --on-bad-image fail"},
+           "vistas embed runs/a/checkpoints/last photos/ --precision fp32 --json -",
+           "vistas embed runs/text english.txt -o texts.safetensors --truncate-dim 8 --store int8"},
           [](CLI::App& app) -> std::function<int(const Context&)> {
             const auto a = std::make_shared<EmbedArguments>();
-            app.add_option("run", a->run, "a run folder, a checkpoint or a bundle")
+            app.add_option("run", a->run,
+                           "a run folder, a checkpoint, a bundle, or a folder of Hugging Face")
                 ->required()
                 ->type_name("RUN");
-            app.add_option("data", a->data, "a picture, a folder, or any other source")
+            app.add_option("data", a->data,
+                           "a picture, a folder, or any other source; a file of texts, - for "
+                           "standard input")
                 ->required()
                 ->type_name("DATA");
-            app.add_option("-o,--out", a->out, "safetensors file: embeddings [N, D] float32, paths")
+            app.add_option("-o,--out", a->out,
+                           "safetensors file: embeddings [N, D], paths or texts")
                 ->capture_default_str()
+                ->group("Output");
+            app.add_option("--truncate-dim", a->dims,
+                           "keep the first dimensions and make the rows unit vectors again; 0: all")
+                ->capture_default_str()
+                ->check(CLI::Range(0, 1 << 20))
+                ->group("Output");
+            app.add_option("--store", a->store,
+                           "number format in the file; int8 has a scale and an offset for each "
+                           "dimension beside it, binary a bit a dimension")
+                ->capture_default_str()
+                ->check(CLI::IsMember({"fp32", "fp16", "int8", "binary"}))
                 ->group("Output");
             app.add_option("--split", a->source.split, "split of data that has splits [train]")
                 ->group("Data");
-            add_feature_options(app, a->features);
+            add_feature_options(app, a->features, {"auto", "fp32", "bf16", "int8"});
+            app.get_option("--precision")
+                ->description("number format of the network; int8 is short for --store int8");
             return [a](const Context& context) { return embed(context, *a); };
           }};
 }
 
 Command near_command() {
-  return {"near",
-          "Finds the pictures most like a query picture, by cosine similarity of embeddings.",
-          {"vistas near runs/a query.png --in photos/ -k 10",
-           "vistas near runs/a query.png --in photos/ -k 5 --html near.html",
-           "vistas near runs/a query.png --in photos/ --json -"},
-          [](CLI::App& app) -> std::function<int(const Context&)> {
-            const auto a = std::make_shared<NearArguments>();
-            app.add_option("run", a->run, "a run folder, a checkpoint or a bundle")
-                ->required()
-                ->type_name("RUN");
-            app.add_option("query", a->query, "a picture, or several in a folder")
-                ->required()
-                ->type_name("QUERY");
-            app.add_option("--in", a->in, "the pictures to search")->required()->group("Data");
-            app.add_option("-k", a->k, "neighbours")
-                ->capture_default_str()
-                ->check(CLI::Range(1, 1000000))
-                ->group("Search");
-            app.add_option("--html", a->html, "also a page with the pictures themselves")
-                ->type_name("FILE")
-                ->group("Output");
-            add_feature_options(app, a->features);
-            return [a](const Context& context) { return near(context, *a); };
-          }};
+  return {
+      "near",
+      "Finds the pictures or texts most like a query, by cosine similarity of embeddings.",
+      {"vistas near runs/a query.png --in photos/ -k 10",
+       "vistas near runs/a query.png --in photos/ -k 5 --html near.html --json -",
+       "vistas near runs/text \"where is the station\" --in english.txt -k 5"},
+      [](CLI::App& app) -> std::function<int(const Context&)> {
+        const auto a = std::make_shared<NearArguments>();
+        app.add_option("run", a->run,
+                       "a run folder, a checkpoint, a bundle, or a folder of Hugging Face")
+            ->required()
+            ->type_name("RUN");
+        app.add_option("query", a->query,
+                       "a picture, or several in a folder; a text, or a file of them")
+            ->required()
+            ->type_name("QUERY");
+        app.add_option("--in", a->in, "the pictures or texts to search")->required()->group("Data");
+        app.add_option("-k", a->k, "neighbours")
+            ->capture_default_str()
+            ->check(CLI::Range(1, 1000000))
+            ->group("Search");
+        app.add_option("--html", a->html, "also a page with the pictures themselves")
+            ->type_name("FILE")
+            ->group("Output");
+        add_feature_options(app, a->features);
+        return [a](const Context& context) { return near(context, *a); };
+      }};
 }
 
 }  // namespace vistas::app

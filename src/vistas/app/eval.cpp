@@ -1,4 +1,4 @@
-// vistas eval: how good an encoder is, on labelled pictures.
+// vistas eval: how good an encoder is.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -8,11 +8,14 @@
 #include <utility>
 
 #include "vistas/app/command.h"
+#include "vistas/app/eval_texts.h"
 #include "vistas/app/one_shot.h"
 #include "vistas/app/shared.h"
+#include "vistas/app/texts.h"
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
 #include "vistas/base/run_folder.h"
+#include "vistas/learn/bundle.h"
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
 #include "vistas/recipe/image_eval.h"
@@ -23,7 +26,7 @@ namespace vistas::app {
 namespace {
 
 struct EvalArguments {
-  std::string run, data, baselines;
+  std::string run, data, baselines, idf_texts;
   recipe::EvalOptions options;
   std::vector<int64_t> k{20, 200};
   int64_t split_seed = 0;
@@ -51,21 +54,6 @@ std::string data_of(const EvalArguments& a) {
   throw Error(ErrorKind::usage, {.what = "no data to measure on", .fix = "Give --data LABELLED"});
 }
 
-// Keeps a result in the run folder beside earlier ones of the same tasks: knn-linear.json, then
-// knn-linear-2.json and so on. Returns the file, "" where there is no run folder.
-std::string keep(const EvalArguments& a, const std::string& text) {
-  if (!RunFolder::holds_run(a.run)) return "";
-  const std::string name = fmt::format("{}", fmt::join(a.options.tasks, "-"));
-  const fs::path folder = fs::path(a.run) / "eval";
-  fs::create_directories(folder);
-  fs::path file = folder / (name + ".json");
-  for (int n = 2; fs::exists(file) && read_file(file) != text; ++n) {
-    file = folder / fmt::format("{}-{}.json", name, n);
-  }
-  write_file_atomic(file, text);
-  return file.string();
-}
-
 std::vector<std::string> split_commas(const std::string& text) {
   std::vector<std::string> parts;
   std::istringstream stream(text);
@@ -89,13 +77,44 @@ int one_shot(const Context& context, const EvalArguments& a, const vision::Bundl
   const auto rows = recipe::evaluate_one_shot(bundle, one_shot_data(data_of(a)), a.options);
   context.print(one_shot_table(context, rows));
   const nlohmann::json result = one_shot_json(rows);
-  const std::string kept = keep(a, result.dump(2) + "\n");
+  const std::string kept = keep_result(a.run, "one-shot", result.dump(2) + "\n");
   if (!kept.empty()) context.print("kept in " + kept + "\n");
   context.write_json(result);
   return 0;
 }
 
+// Whether the encoder is one of texts, and tasks that go with what it is.
+bool measures_texts(const EvalArguments& a) {
+  const auto& tasks = a.options.tasks;
+  const bool texts = learn::modality_of(learn::find_bundle(a.run)) == learn::Modality::text;
+  if (texts == std::ranges::all_of(tasks, recipe::is_text_task) &&
+      texts == std::ranges::any_of(tasks, recipe::is_text_task)) {
+    return texts;
+  }
+  std::vector<std::string> names;
+  for (const auto& task : recipe::text_eval_tasks()) names.push_back(task.name);
+  throw Error(ErrorKind::usage,
+              {.what = "--tasks for an encoder of " + std::string(texts ? "texts" : "pictures"),
+               .got = fmt::format("{}", fmt::join(tasks, ",")),
+               .expected = texts ? fmt::format("a kind ({}), a colon and a path, as "
+                                               "sts:stsb-test.csv",
+                                               fmt::join(names, ", "))
+                                 : "tasks without a path, as knn,linear"});
+}
+
+int eval_of_texts(const Context& context, const EvalArguments& a) {
+  return eval_texts(context, a.run, a.options.tasks,
+                    {.tasks = {},
+                     .labels = a.options.labels,
+                     .seeds = a.options.seeds,
+                     .baselines = a.baselines == "all" ? recipe::text_eval_baselines()
+                                                       : split_commas(a.baselines),
+                     .idf_texts = a.idf_texts,
+                     .embed = embed_options(a.options.finetune.features)});
+}
+
 int eval(const Context& context, EvalArguments& a) {
+  if (measures_texts(a)) return eval_of_texts(context, a);
   const fs::path folder = vision::find_bundle(a.run);
   const vision::Bundle bundle = vision::load_bundle(folder);
   const auto& tasks = a.options.tasks;
@@ -145,7 +164,8 @@ int eval(const Context& context, EvalArguments& a) {
   nlohmann::json json = {
       {"encoder", folder.string()}, {"data", data_of(a)}, {"how", how}, {"rows", rows}};
   add_bad_images(json, result.bad);
-  const std::string kept = keep(a, json.dump(2) + "\n");
+  const std::string kept =
+      keep_result(a.run, fmt::format("{}", fmt::join(tasks, "-")), json.dump(2) + "\n");
   if (!kept.empty()) context.print("kept in " + kept + "\n");
   context.write_json(json);
   return 0;
@@ -156,16 +176,16 @@ int eval(const Context& context, EvalArguments& a) {
 Command eval_command() {
   return {
       "eval",
-      "Measures an encoder on labelled pictures: nearest neighbours, linear probe, fine-tuning.",
+      "Measures an encoder: of pictures by their labels, of texts by pairs, search and labels.",
       {"vistas eval runs/a --data labelled/",
-       "vistas eval runs/a --data labelled/ --tasks knn,linear --labels 50%,100% --seeds 3",
-       "vistas eval runs/a --data labelled/ --baselines=pixels,untrained --json result.json"},
+       "vistas eval runs/a --data labelled/ --labels 50%,100% --seeds 3 --baselines=pixels",
+       "vistas eval runs/text --tasks sts:scored.csv,bitext:pairs.tsv --baselines=tfidf"},
       [](CLI::App& app) -> std::function<int(const Context&)> {
         const auto a = std::make_shared<EvalArguments>();
         auto& o = a->options;
         app.add_option("run", a->run,
                        "a run folder (its best or last checkpoint), a "
-                       "checkpoint or a bundle")
+                       "checkpoint, a bundle, or for texts a folder of Hugging Face")
             ->required()
             ->type_name("RUN");
         app.add_option("--data", a->data,
@@ -180,7 +200,9 @@ Command eval_command() {
         app.add_option("--tasks", o.tasks,
                        "of knn; linear, a linear probe fitted to its minimum, and "
                        "linear-sgd, one in 100 epochs of SGD as published, both with a sweep of "
-                       "their settings on a fifth of the training set; finetune; or one-shot alone")
+                       "their settings on a fifth of the training set; finetune; or one-shot "
+                       "alone. For texts a kind and a path: sts:FILE, pairs:FILE, retrieval:FILE, "
+                       "bitext:FILE or PREFIX, clustering:FILE, transfer:FILE")
             ->delimiter(',')
             ->capture_default_str()
             ->group("Measures");
@@ -199,7 +221,12 @@ Command eval_command() {
         app.add_flag("--baselines{all}", a->baselines,
                      "also raw pixels, the untrained encoder, and supervised training from "
                      "scratch on the same labels; --baselines=pixels,untrained leaves out the "
-                     "last, which takes longest")
+                     "last, which takes longest. For texts TF-IDF and the untrained encoder")
+            ->group("Measures");
+        app.add_option("--tfidf-texts", a->idf_texts,
+                       "a file of texts that gives the words of the baseline tfidf their weights "
+                       "[the texts of the task]")
+            ->type_name("FILE")
             ->group("Measures");
         app.add_option("--k", a->k, "neighbours of knn, each by itself")
             ->delimiter(',')

@@ -5,8 +5,13 @@
 
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 
+#include "vistas/base/files.h"
+#include "vistas/base/run_folder.h"
 #include "vistas/look/text.h"
+
+namespace fs = std::filesystem;
 
 namespace vistas::app {
 
@@ -39,7 +44,8 @@ nlohmann::json finite_or_null(double value) {
   return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
 }
 
-void add_feature_options(CLI::App& app, vision::FeatureOptions& o) {
+void add_feature_options(CLI::App& app, vision::FeatureOptions& o,
+                         const std::vector<std::string>& precisions) {
   app.add_option("--batch", o.batch, "pictures embedded at a time")
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 20))
@@ -54,12 +60,24 @@ void add_feature_options(CLI::App& app, vision::FeatureOptions& o) {
       ->group("Running");
   app.add_option("--precision", o.precision, "number format of the network")
       ->capture_default_str()
-      ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
+      ->check(CLI::IsMember(precisions))
       ->group("Running");
   app.add_option("--on-bad-image", o.on_bad_image, "leave out what cannot be read, or stop")
       ->capture_default_str()
       ->check(CLI::IsMember({"skip", "fail"}))
       ->group("Data");
+}
+
+std::string keep_result(const std::string& run, const std::string& name, const std::string& text) {
+  if (!RunFolder::holds_run(run)) return "";
+  const fs::path folder = fs::path(run) / "eval";
+  fs::create_directories(folder);
+  fs::path file = folder / (name + ".json");
+  for (int n = 2; fs::exists(file) && read_file(file) != text; ++n) {
+    file = folder / fmt::format("{}-{}.json", name, n);
+  }
+  write_file_atomic(file, text);
+  return file.string();
 }
 
 void add_bad_images(nlohmann::json& result, const vision::BadImages& bad) {

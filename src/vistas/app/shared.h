@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "vistas/app/command.h"
 #include "vistas/vision/tasks/features.h"
@@ -29,7 +30,13 @@ vision::FeatureProgress counted_progress(StatusLine& status, const std::string& 
 nlohmann::json finite_or_null(double value);
 
 // --batch, --threads, --device, --precision, --on-bad-image of commands that embed pictures.
-void add_feature_options(CLI::App& app, vision::FeatureOptions& options);
+// `precisions` are those that --precision takes.
+void add_feature_options(CLI::App& app, vision::FeatureOptions& options,
+                         const std::vector<std::string>& precisions = {"auto", "fp32", "bf16"});
+
+// Keeps a result in the eval folder of a run beside earlier ones of the same name: knn.json, then
+// knn-2.json and so on. Returns the file, "" where `run` is no run folder.
+std::string keep_result(const std::string& run, const std::string& name, const std::string& text);
 
 // Stores how many pictures could not be read as "bad_images", and the first of them.
 void add_bad_images(nlohmann::json& result, const vision::BadImages& bad);

@@ -27,20 +27,6 @@ std::vector<int64_t> label_vector(const vision::ImageSource& source, const std::
   return labels;
 }
 
-bool has(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-void check_known(const std::string& what, const std::vector<std::string>& given,
-                 const std::vector<std::string>& known) {
-  for (const std::string& name : given) {
-    if (!has(known, name)) {
-      throw Error(ErrorKind::usage, {.what = "unknown " + what + " '" + name + "'",
-                                     .fix = did_you_mean(name, known)});
-    }
-  }
-}
-
 void check_names(const EvalOptions& options) {
   std::vector<std::string> tasks;
   for (const EvalTask& task : eval_tasks()) tasks.push_back(task.name);
@@ -51,28 +37,6 @@ void check_names(const EvalOptions& options) {
 at::Tensor rows_of(const at::Tensor& tensor, const std::vector<int64_t>& rows) {
   return tensor.index_select(0, at::tensor(rows));
 }
-
-// Collects values by (encoder, task, labels) in the order of first appearance.
-class Rows {
- public:
-  void add(const std::string& encoder, const std::string& task, const std::string& labels,
-           int64_t labelled, double value, int64_t neighbours = 0) {
-    for (EvalRow& row : rows_) {
-      if (row.encoder == encoder && row.task == task && row.labels == labels) {
-        row.values.push_back(value);
-        return;
-      }
-    }
-    rows_.push_back({encoder, task, labels, labelled, neighbours, {value}, {}});
-  }
-  std::vector<EvalRow> finish() {
-    for (EvalRow& row : rows_) row.summary = measure::summarise(row.values);
-    return std::move(rows_);
-  }
-
- private:
-  std::vector<EvalRow> rows_;
-};
 
 struct Frozen {
   std::string encoder;
@@ -103,7 +67,7 @@ class Evaluation {
     test_labels_ = at::tensor(label_vector(*test_, "measuring"));
     classes_ = static_cast<int64_t>(train_->class_names().size());
     fixed_.push_back({"trained", train.values, test.values});
-    if (has(options.baselines, "pixels")) {
+    if (is_among(options.baselines, "pixels")) {
       fixed_.push_back({"pixels", vision::pixel_features(bundle.preprocess, train_, how).values,
                         vision::pixel_features(bundle.preprocess, test_, how).values});
     }
@@ -111,7 +75,7 @@ class Evaluation {
 
   void run(uint64_t seed) {
     std::vector<Frozen> all = fixed_;
-    if (has(options_.baselines, "untrained")) {
+    if (is_among(options_.baselines, "untrained")) {
       const vision::Bundle random = vision::untrained(bundle_, seed);
       const auto& how = options_.finetune.features;
       const auto counted = counting("features of an untrained encoder");
@@ -140,28 +104,32 @@ class Evaluation {
     const auto labelled = static_cast<int64_t>(drawn.size());
     const at::Tensor bank = rows_of(f.train, drawn);
     const at::Tensor labels = rows_of(at::tensor(train_labels_), drawn);
-    if (has(options_.tasks, "knn")) {
+    if (is_among(options_.tasks, "knn")) {
       progress_(fmt::format("kNN on the {} features, {} labels", f.encoder, text), 0, 0);
       for (const auto& p : measure::knn_classify(bank, labels, f.test, classes_, options_.knn)) {
-        rows_.add(f.encoder, fmt::format("knn k={}", p.k), text, labelled,
-                  measure::accuracy(p.predicted, test_labels_), p.k);
+        rows_.add({.encoder = f.encoder,
+                   .task = fmt::format("knn k={}", p.k),
+                   .labels = text,
+                   .labelled = labelled,
+                   .neighbours = p.k},
+                  measure::accuracy(p.predicted, test_labels_));
       }
     }
-    if (has(options_.tasks, "linear")) {
+    if (is_among(options_.tasks, "linear")) {
       progress_(fmt::format("linear probe on the {} features, {} labels", f.encoder, text), 0, 0);
       measure::LinearProbeOptions probe;
       probe.seed = static_cast<int64_t>(seed);
       rows_.add(
-          f.encoder, "linear", text, labelled,
+          {.encoder = f.encoder, .task = "linear", .labels = text, .labelled = labelled},
           measure::linear_probe(bank, labels, f.test, test_labels_, classes_, probe).test.top1);
     }
-    if (has(options_.tasks, "linear-sgd")) {
+    if (is_among(options_.tasks, "linear-sgd")) {
       progress_(fmt::format("linear probe by SGD on the {} features, {} labels", f.encoder, text),
                 0, 0);
       measure::SgdProbeOptions probe;
       probe.sgd.seed = seed;
       rows_.add(
-          f.encoder, "linear-sgd", text, labelled,
+          {.encoder = f.encoder, .task = "linear-sgd", .labels = text, .labelled = labelled},
           measure::sgd_linear_probe(bank, labels, f.test, test_labels_, classes_, probe).test.top1);
     }
   }
@@ -176,14 +144,14 @@ class Evaluation {
                                            counting(fmt::format("{} on {} labels", doing, text)));
       return measure::classification_scores(logits, test_labels_).top1;
     };
-    if (has(options_.tasks, "finetune")) {
-      rows_.add("trained", "finetune", text, labelled,
+    if (is_among(options_.tasks, "finetune")) {
+      rows_.add({.encoder = "trained", .task = "finetune", .labels = text, .labelled = labelled},
                 top1(bundle_, options_.finetune, "fine-tuning"));
     }
-    if (has(options_.baselines, "scratch")) {
+    if (is_among(options_.baselines, "scratch")) {
       vision::FinetuneOptions scratch = options_.finetune;
       scratch.lr = kScratchLr;
-      rows_.add("scratch", "supervised", text, labelled,
+      rows_.add({.encoder = "scratch", .task = "supervised", .labels = text, .labelled = labelled},
                 top1(vision::untrained(bundle_, seed), scratch, "training from scratch"));
     }
   }
@@ -197,7 +165,7 @@ class Evaluation {
   int64_t classes_ = 0;
   std::vector<Frozen> fixed_;
   vision::BadImages bad_;
-  Rows rows_;
+  EvalRows rows_;
 };
 
 }  // namespace
@@ -221,12 +189,9 @@ const std::vector<std::string>& eval_baselines() {
 LabelledData open_labelled(const std::string& path, const vision::SourceOptions& options,
                            uint64_t seed) {
   const auto splits = vision::splits_of(path);
-  const std::vector<std::string> measured = {"test", "val", "valid", "validation"};
-  const auto found = std::find_if(measured.begin(), measured.end(),
-                                  [&](const std::string& name) { return has(splits, name); });
+  const std::string test = measured_split(splits);
   LabelledData data;
-  if (has(splits, "train") && found != measured.end()) {
-    const std::string& test = *found;
+  if (!test.empty()) {
     vision::SourceOptions part = options;
     part.split = "train";
     data.train = vision::open_source(path, part);
@@ -296,12 +261,15 @@ std::vector<EvalRow> evaluate_one_shot(const vision::Bundle& bundle, Source sour
       {"pixels", vision::pixel_features(bundle.preprocess, source, how).values, {}},
       {"untrained", vision::extract_features(random, source, how).values, {}},
       {"trained", vision::extract_features(bundle, source, how).values, {}}};
-  Rows rows;
+  EvalRows rows;
   for (const Frozen& f : all) {
     for (const auto& [name, run] : runs) {
       const auto& [support, queries] = run;
       rows.add(
-          f.encoder, "one-shot", fmt::format("{}", 1), static_cast<int64_t>(support.size()),
+          {.encoder = f.encoder,
+           .task = "one-shot",
+           .labels = "1",
+           .labelled = static_cast<int64_t>(support.size())},
           measure::nearest_example_accuracy(rows_of(f.train, support), rows_of(labels, support),
                                             rows_of(f.train, queries), rows_of(labels, queries)));
     }

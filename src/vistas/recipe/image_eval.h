@@ -2,14 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "vistas/base/value.h"
 #include "vistas/measure/knn.h"
-#include "vistas/measure/summary.h"
+#include "vistas/recipe/eval_rows.h"
 #include "vistas/vision/sources/source.h"
 #include "vistas/vision/tasks/bundle.h"
 #include "vistas/vision/tasks/finetune.h"
@@ -35,25 +34,8 @@ struct EvalOptions {
   vision::FinetuneOptions finetune;
 };
 
-struct EvalTask {
-  std::string name, help;
-};
 const std::vector<EvalTask>& eval_tasks();
 const std::vector<std::string>& eval_baselines();  // "pixels", "untrained", "scratch"
-
-// One line of the result: an encoder on a task with so many labels, over seeds.
-struct EvalRow {
-  std::string encoder;         // "trained", "untrained", "pixels", "scratch"
-  std::string task;            // "knn k=20", "linear", "linear-sgd", "finetune", "supervised"
-  std::string labels;          // "1%"
-  int64_t labelled = 0;        // pictures
-  int64_t neighbours = 0;      // knn: as asked for
-  std::vector<double> values;  // top-1 accuracy by seed, 0..1
-  measure::Summary summary;
-};
-
-// What is being done, and how far it is; all = 0 where that is not counted.
-using EvalProgress = std::function<void(const std::string& doing, int64_t done, int64_t all)>;
 
 struct EvalResult {
   std::vector<EvalRow> rows;

@@ -77,12 +77,32 @@ std::vector<std::string_view> views_of(std::span<const std::string> texts) {
   return {texts.begin(), texts.end()};
 }
 
+Corpus read_corpus(const fs::path& path) {
+  const TextFile file(path);
+  const Layout layout = detect_layout(file);
+  Corpus out;
+  LeftOut left_out(path);
+  for_each_row(file, [&](const std::vector<std::string>& fields) {
+    for (const int64_t column : layout.texts) {
+      const std::string& text = fields[static_cast<size_t>(column)];
+      if (is_blank(text)) {
+        left_out.add();
+      } else {
+        out.texts.push_back(text);
+      }
+    }
+  });
+  left_out.tell(file.bad(), out.notes);
+  if (out.texts.empty()) throw nothing_left(path, "text");
+  return out;
+}
+
 LabelledTexts read_labelled(const fs::path& path) {
   const TextFile file(path);
   const Layout layout = detect_layout(file);
   if (layout.kind != LayoutKind::labelled) throw wrong_layout(file, layout, "a text and its label");
   const int64_t split = column_named(file, "split", false);
-  LabelledTexts out;
+  LabelledTexts out{.name = stem_of(path)};
   std::vector<std::string> labels;
   LeftOut left_out(path);
   for_each_row(file, [&](const std::vector<std::string>& fields) {

@@ -17,6 +17,14 @@ std::vector<std::string_view> views_of(std::span<const std::string> texts);
 // what else a reader of the result must know: lines that could not be used, files passed over.
 using Notes = std::vector<std::string>;
 
+struct Corpus {
+  std::vector<std::string> texts{};
+  Notes notes{};
+};
+
+// The texts of a file of any layout; where a row has several, one after another.
+Corpus read_corpus(const std::filesystem::path& path);
+
 struct ScoredPairs {
   std::string name;  // of the file, without folder and ending
   std::vector<std::string> first{}, second{};
@@ -41,6 +49,7 @@ struct SimilarityTask {
 SimilarityTask read_similarity(const std::filesystem::path& path);
 
 struct LabelledTexts {
+  std::string name;
   std::vector<std::string> texts{};
   std::vector<int64_t> labels{};       // of `classes`
   std::vector<std::string> splits{};   // of each row; empty if no column says

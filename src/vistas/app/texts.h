@@ -1,0 +1,43 @@
+// What commands do with encoders of texts.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "vistas/app/command.h"
+#include "vistas/app/shared.h"
+#include "vistas/text/tasks/embed.h"
+#include "vistas/text/tasks/eval_sets.h"
+
+namespace vistas::app {
+
+// How texts are embedded, from the options that all embedding commands have.
+text::EmbedOptions embed_options(const vision::FeatureOptions& features);
+
+// --threads, --device and --precision of commands that embed texts alone.
+void add_text_options(CLI::App& app, text::EmbedOptions& options);
+
+// The texts of a file, "-" for standard input, whose texts stand a line each.
+text::Corpus read_texts(const std::string& path);
+
+// Every text once, in the order of first appearance; notes say how many were repeated.
+void drop_repeated(text::Corpus& corpus, const std::string& path);
+
+// Embeddings with progress on a status line.
+text::TextEmbeddings embed_with_progress(const Context& context, const text::TextBundle& bundle,
+                                         const std::vector<std::string>& texts,
+                                         const text::EmbedOptions& options);
+
+// Prints what was left out, and how many texts were too long for the encoder.
+void print_notes(const Context& context, const text::Notes& notes, int64_t truncated);
+
+// vistas near for texts: `query` is a text or a file of texts.
+struct NearTexts {
+  std::string run, query, in;
+  int64_t k = 10;
+  text::EmbedOptions embed;
+};
+int near_texts(const Context& context, const NearTexts& a);
+
+}  // namespace vistas::app
