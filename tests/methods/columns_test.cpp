@@ -68,7 +68,7 @@ TEST(Ranking, ColumnsBeyondThePositiveAreNegativesOfAllAnchors) {
   const at::Tensor more = at::cat({x_of(batch, 2), x_of(batch, 3)});
   const at::Tensor want =
       contrast::info_nce(x_of(batch, 0), x_of(batch, 1), {.temperature = 0.05}, {}, more);
-  EXPECT_FLOAT_EQ(loss_of(method, batch), want.item<float>());
+  EXPECT_EQ(loss_of(method, batch), want.item<double>());
   EXPECT_GT(want.item<double>(), loss_of(method, columns(2)));
   EXPECT_THROW(loss_of(method, columns(1)), Error);
 }
@@ -119,7 +119,7 @@ TEST(Gist, TheGuidesEmbeddingsComeWithTheBatch) {
   const at::Tensor want =
       contrast::gist({x_of(batch, 0), x_of(batch, 1), more(x_of)},
                      {told_of(batch, 0), told_of(batch, 1), more(told_of)}, options.loss);
-  EXPECT_FLOAT_EQ(loss_of(method, batch), want.item<float>());
+  EXPECT_EQ(loss_of(method, batch), want.item<double>());
   EXPECT_EQ(method.negatives(10), 27);
 }
 
@@ -128,8 +128,8 @@ TEST(Scored, ComparesPairsByTheirScores) {
   Scored cosent(std::make_shared<Plain>(), {}, 1);
   Scored angle(std::make_shared<Plain>(), {.loss = ScoredLoss::angle}, 1);
   const at::Tensor &a = x_of(batch, 0), &b = x_of(batch, 1);
-  EXPECT_FLOAT_EQ(loss_of(cosent, batch), contrast::cosent(a, b, batch.score).item<float>());
-  EXPECT_FLOAT_EQ(loss_of(angle, batch), contrast::angle(a, b, batch.score).item<float>());
+  EXPECT_EQ(loss_of(cosent, batch), contrast::cosent(a, b, batch.score).item<double>());
+  EXPECT_EQ(loss_of(angle, batch), contrast::angle(a, b, batch.score).item<double>());
 }
 
 TEST(Distill, TargetsAreTheTeachers) {
@@ -173,7 +173,7 @@ TEST(Distill, TargetsAreTheTeachers) {
 TEST(Columns, WhatDataLackIsNamed) {
   Batch batch = columns(2);
   for (learn::Inputs& view : batch.views) view.tensors.resize(1);
-  batch.score = {};
+  batch.score = at::Tensor();
   Gist gist(std::make_shared<Plain>(), {}, 1);
   Scored scored(std::make_shared<Plain>(), {}, 1);
   Distill distill(std::make_shared<Plain>(), {}, 1);
