@@ -14,7 +14,7 @@
 
 #include "vistas/learn/trainer.h"
 #include "vistas/methods/simclr.h"
-#include "vistas/recipe/image_run.h"
+#include "vistas/recipe/run_files.h"
 #include "vistas/vision/encoders/encoders.h"
 
 namespace {

@@ -6,7 +6,9 @@
 #include "pixel_mlp.h"
 #include "spectral.h"
 #include "vistas/base/error.h"
-#include "vistas/recipe/image_run.h"
+#include "vistas/recipe/config.h"
+#include "vistas/recipe/run_files.h"
+#include "vistas/vision/encoders/encoders.h"
 
 namespace {
 
@@ -36,14 +38,12 @@ class Printer : public learn::TrainObserver {
 };
 
 void train(const char* recipe_file, const char* run_folder) {
-  recipe::Config config(read_toml(recipe_file));
-  const auto source = recipe::open_training_data(config);
-  recipe::settle(config, *source);
-  const learn::TrainParts parts = recipe::image_training(config, source).parts;
+  const auto config = recipe::read_config(read_toml(recipe_file));
+  const auto training = config->open();
 
-  learn::Trainer trainer(parts);
+  learn::Trainer trainer(training->parts());
   const RunFolder run = RunFolder::create(run_folder);
-  recipe::write_run_files(run, config, *source);
+  recipe::write_run_files(run, *config, *training);
   Printer printer;
   const std::atomic<bool> stop = false;
   const learn::TrainResult result = trainer.run(&run, printer, stop);

@@ -291,7 +291,7 @@ Toy make_toy(int64_t batch, int64_t micro_batch, const NetworkOptions& options =
   r.parts.schedule.lr = 0.3;
   r.parts.schedule.lr_scaling = LrScaling::none;
   r.parts.schedule.warmup_epochs = 0;
-  r.parts.encoder_json = "{}";
+  r.parts.encoder_files = {{"encoder.json", "{}"}};
   return r;
 }
 

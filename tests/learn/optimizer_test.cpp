@@ -290,6 +290,25 @@ TEST(SparseGradients, LarsRefusesThem) {
   EXPECT_THROW(optimizer->step(0.1), Error);
 }
 
+TEST(Optimizer, LayersBelowLearnMoreSlowly) {
+  NamedTensors all;
+  for (const char* name :
+       {"student.encoder.embeddings.word_embeddings.weight",
+        "student.encoder.encoder.layer.0.output.dense.weight",
+        "student.encoder.encoder.layer.1.output.dense.weight", "student.projector.weight"}) {
+    all.emplace_back(name, at::zeros({2, 2}).requires_grad_(true));
+    all.back().second.mutable_grad() = at::ones({2, 2});
+  }
+  OptimizerOptions options{.name = OptimizerName::sgd, .weight_decay = 0, .layer_decay = 0.5};
+  options.momentum = 0;
+  make_optimizer(options, all)->step(1);
+  const double expected[] = {0.125, 0.25, 0.5, 1};
+  for (size_t i = 0; i < all.size(); ++i) {
+    EXPECT_DOUBLE_EQ(all[i].second[0][0].item<double>(), -expected[i]) << all[i].first;
+  }
+  EXPECT_THROW(make_optimizer(options, parameters()), Error);
+}
+
 TEST(Optimizer, MisuseIsNamed) {
   EXPECT_THROW(make_optimizer({.momentum = 0, .nesterov = true}, parameters()), Error);
   EXPECT_THROW(make_optimizer({}, {{"index", at::ones({2}, at::kLong)}}), Error);

@@ -103,7 +103,7 @@ TrainParts parts(int64_t epochs, double scale = 1) {
   p.optimizer.name = OptimizerName::sgd;
   p.schedule.lr = 0.5;
   p.schedule.lr_scaling = LrScaling::none;
-  p.encoder_json = "{}";
+  p.encoder_files = {{"encoder.json", "{}"}};
   return p;
 }
 

@@ -120,7 +120,7 @@ TEST(ProgressLine, FitsAnyWidth) {
                       .steps = 1000,
                       .loss = 4.81234,
                       .learning_rate = 0.06,
-                      .images_per_second = 1534.2,
+                      .samples_per_second = 1534.2,
                       .waiting = 0.021,
                       .seconds_left = 133,
                       .health = "ok"};
@@ -128,8 +128,8 @@ TEST(ProgressLine, FitsAnyWidth) {
             "epoch 3/20  ▕███         ▏  step 250/1000  loss 4.8123  lr 0.06  1,534 images/s  "
             "waiting 2 %  2 min 13 s left  ok");
   EXPECT_EQ(progress_line(p, 80),
-            "ep 3/20  250/1000  loss 4.812  lr 0.06  1,534 img/s  wait 2%  2:13 left  ok");
-  EXPECT_EQ(progress_line(p, 60), "250/1000  loss 4.812  1,534 img/s  wait 2%  2:13 left  ok");
+            "ep 3/20  250/1000  loss 4.812  lr 0.06  1,534/s  wait 2%  2:13 left  ok");
+  EXPECT_EQ(progress_line(p, 60), "250/1000  loss 4.812  1,534/s  wait 2%  2:13 left  ok");
   for (int width = 0; width < 150; ++width) {
     EXPECT_LE(display_width(progress_line(p, width)), width);
   }

@@ -4,7 +4,7 @@
 
 #include "vistas/base/error.h"
 #include "vistas/methods/simclr.h"
-#include "vistas/recipe/config.h"
+#include "vistas/recipe/image_config.h"
 #include "vistas/vision/encoders/conv4.h"
 
 namespace vistas::recipe {
@@ -31,7 +31,7 @@ TEST(Extend, AddedEncoderIsBuiltByName) {
   const size_t before = vision::encoder_table().size();
   vision::add_encoder({.name = "narrow", .help = "for this test", .make = make_narrow});
   EXPECT_EQ(vision::encoder_table().size(), before + 1);
-  const Config config(parse_toml("encoder = {name = \"narrow\", channels = 1}", "test"));
+  const ImageConfig config(parse_toml("encoder = {name = \"narrow\", channels = 1}", "test"));
   const auto encoder = vision::make_encoder(config.encoder, 1);
   EXPECT_EQ(encoder->dim(), 3);
   EXPECT_EQ(encoder->forward(at::zeros({2, 1, 16, 16})).sizes(), at::IntArrayRef({2, 3}));
@@ -43,10 +43,10 @@ TEST(Extend, AddedEncoderIsBuiltByName) {
 TEST(Extend, AddedMethodIsConfiguredByName) {
   const size_t before = methods().size();
   const Value recipe = parse_toml("method = {name = \"warm\", projector.out = 8}", "test");
-  EXPECT_THROW(Config{recipe}, Error);
+  EXPECT_THROW(ImageConfig{recipe}, Error);
   add_method(warm());
   EXPECT_EQ(methods().size(), before + 1);
-  const std::string text = Config(recipe).to_toml();
+  const std::string text = ImageConfig(recipe).to_toml();
   EXPECT_NE(text.find("name = \"warm\""), std::string::npos) << text;
   EXPECT_NE(text.find("temperature = 0.75"), std::string::npos) << text;
   EXPECT_NE(text.find("out = 8"), std::string::npos) << text;

@@ -21,7 +21,7 @@
 #include "vistas/learn/layers.h"
 #include "vistas/learn/tensors.h"
 #include "vistas/learn/trainer.h"
-#include "vistas/recipe/config.h"
+#include "vistas/recipe/image_config.h"
 #include "vistas/vision/encoders/encoders.h"
 
 namespace fs = std::filesystem;
@@ -100,10 +100,10 @@ const Variant kVariants[] = {
 };
 
 // Small heads, prototypes and queues for the methods that have them.
-Config config_of(const std::string& method, const std::string& settings = "") {
+ImageConfig config_of(const std::string& method, const std::string& settings = "") {
   Value values = parse_toml("method.name = \"" + method + "\"", "test");
   merge_into(values, parse_toml(settings, "test"));
-  Config config(values);
+  ImageConfig config(values);
   const Fields fields = config.fields();
   for (const Field& field : fields.all()) {
     const auto set = [&](const std::string& name, int64_t value) {
@@ -126,7 +126,8 @@ Config config_of(const std::string& method, const std::string& settings = "") {
   return config;
 }
 
-learn::TrainParts parts_of(const Config& config, int64_t steps, const std::string& device = "cpu") {
+learn::TrainParts parts_of(const ImageConfig& config, int64_t steps,
+                           const std::string& device = "cpu") {
   const std::string& method = config.method_name;
   learn::TrainParts parts;
   parts.method = config.method->build(
@@ -145,7 +146,7 @@ learn::TrainParts parts_of(const Config& config, int64_t steps, const std::strin
   parts.schedule.lr = gently ? 0.005 : 0.05;
   parts.schedule.lr_scaling = learn::LrScaling::none;
   parts.schedule.warmup_epochs = 0;
-  parts.encoder_json = "{}";
+  parts.encoder_files = {{"encoder.json", "{}"}};
   return parts;
 }
 
@@ -259,8 +260,8 @@ class NoBatchNorm : public learn::Encoder {
 
 using Gradients = std::map<std::string, at::Tensor>;
 
-Config without_batch_norm(const Variant& variant) {
-  Config config = config_of(variant.method, variant.settings);
+ImageConfig without_batch_norm(const Variant& variant) {
+  ImageConfig config = config_of(variant.method, variant.settings);
   const Fields fields = config.fields();
   for (const Field& field : fields.all()) {
     const bool norm =
@@ -296,7 +297,7 @@ double largest_of(const Gradients& gradients) {
 // batch norm, which sees micro-batches apart, and in float64: biases that a loss hardly sees have
 // gradients of little more than float32's noise.
 Gradients gradients_of(const Variant& variant, int64_t micro_batch) {
-  const Config config = without_batch_norm(variant);
+  const ImageConfig config = without_batch_norm(variant);
   learn::TrainParts parts = parts_of(config, 2);
   parts.train.micro_batch = micro_batch;
   parts.method =
@@ -329,7 +330,7 @@ TEST_P(VariantContract, MicroBatchesHaveTheGradientsOfTheWholeBatch) {
 // Against every micro-batch embedded with a graph and one loss over all, in float32.
 TEST_P(VariantContract, MicroBatchesWithDropoutHaveTheGradientsOfOneGraph) {
   constexpr int64_t kParts = 4;
-  const Config config = without_batch_norm(GetParam());
+  const ImageConfig config = without_batch_norm(GetParam());
   const auto method = config.method->build(
       [](uint64_t seed) { return std::make_shared<NoBatchNorm>(seed, 0.2); }, 3);
   const auto data = parts_of(config, 1).data;
@@ -382,8 +383,8 @@ TEST_P(VariantContract, MicroBatchesWithDropoutHaveTheGradientsOfOneGraph) {
 }
 
 TEST_P(Contract, OptionsComeBackFromTheirText) {
-  Config config = config_of(GetParam());
-  const Config again(parse_toml(config.to_toml(), "test"));
+  ImageConfig config = config_of(GetParam());
+  const ImageConfig again(parse_toml(config.to_toml(), "test"));
   EXPECT_EQ(differences(config, again), std::vector<std::string>{});
   EXPECT_FALSE(config.fields().all().empty());
   expect_options_round_trip(method_named(GetParam(), "test").choose);
@@ -393,7 +394,7 @@ TEST_P(Contract, SettingsForDataWithoutARecipeAreOptions) {
   const MethodEntry& entry = method_named(GetParam(), "test");
   Value values = parse_toml("method.name = \"" + entry.name + "\"", "test");
   merge_into(values, parse_toml(entry.settings, entry.name));
-  const Config config(values);
+  const ImageConfig config(values);
   EXPECT_EQ(config.view_options.recipe, entry.views);
 }
 
@@ -412,7 +413,7 @@ TEST_P(Contract, HasRecipes) {
     const std::string name = file.path().filename().string();
     if (!name.starts_with(GetParam() + "-")) continue;
     SCOPED_TRACE(name);
-    const Config config(read_toml(file.path()));
+    const ImageConfig config(read_toml(file.path()));
     EXPECT_EQ(config.method_name, GetParam());
     EXPECT_TRUE(config.train.micro_batch == 0 ||
                 config.train.batch % config.train.micro_batch == 0);

@@ -22,7 +22,9 @@ inline Value other_value(const Field& field) {
   } else if (auto* whole = std::get_if<int64_t>(&value.data)) {
     ++*whole;
   } else if (auto* list = std::get_if<ValueList>(&value.data)) {
-    list->push_back(field.type == "integers" ? Value{.data = int64_t{3}} : Value{.data = 0.5});
+    list->push_back(field.type == "integers" ? Value{.data = int64_t{3}}
+                    : field.type == "texts"  ? Value{.data = std::string("more")}
+                                             : Value{.data = 0.5});
   } else if (auto* text = std::get_if<std::string>(&value.data)) {
     const std::string first = field.type.substr(0, field.type.find('|'));
     *text = *text == first ? field.type.substr(field.type.rfind('|') + 1) : first;

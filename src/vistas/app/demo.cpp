@@ -1,7 +1,9 @@
-// vistas demo: the main job in some three minutes, on drawings that come with the repository.
+// vistas demo: the main job in a few minutes, on drawings or sentences that come with the
+// repository.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include "vistas/app/demo_text.h"
 #include "vistas/app/one_shot.h"
 #include "vistas/app/train.h"
 #include "vistas/base/error.h"
@@ -18,10 +20,11 @@ namespace fs = std::filesystem;
 namespace vistas::app {
 namespace {
 
-constexpr const char* kRecipe = "recipes/vision/simclr-omniglot.toml";
+constexpr const char* kImageRecipe = "recipes/vision/simclr-omniglot.toml";
+constexpr const char* kTextRecipe = "recipes/text/static-tatoeba-demo.toml";
 
 struct DemoArguments {
-  std::string out = "runs/demo";
+  std::string what = "images", out;
   int64_t seed = 0;
   std::vector<std::string> sets;
 };
@@ -71,36 +74,31 @@ vision::Image gallery(const vision::Bundle& bundle,
   return look::compose_grid(cells, options);
 }
 
-int demo(const Context& context, const DemoArguments& a) {
-  if (!fs::exists(kRecipe)) {
-    throw Error(ErrorKind::usage, {.what = fmt::format("{} is not here", kRecipe),
-                                   .fix = "Call the demo in the folder of the repository"});
+// An earlier demo on the same data makes room.
+void clear(const fs::path& out, const std::string& data) {
+  if (!RunFolder::holds_run(out)) return;
+  const Value earlier = read_toml(RunFolder::open(out).config());
+  if (recipe::read_config(earlier)->data_path() != data) {
+    throw Error(ErrorKind::usage, {.what = out.string() + " holds a run that is not the demo's",
+                                   .fix = "Give another --out"});
   }
-  Value values = read_toml(kRecipe);
-  merge_into(values, parse_assignment(fmt::format("train.seed={}", a.seed)));
-  for (const std::string& set : a.sets) merge_into(values, parse_assignment(set));
-  recipe::Config config(values);
-  if (RunFolder::holds_run(a.out)) {
-    const Value earlier = read_toml(RunFolder::open(a.out).config());
-    if (recipe::Config(earlier).data.path != config.data.path) {
-      throw Error(ErrorKind::usage, {.what = a.out + " holds a run that is not the demo's",
-                                     .fix = "Give another --out"});
-    }
-    fs::remove_all(a.out);
-  }
+  fs::remove_all(out);
+}
+
+int demo_images(const Context& context, recipe::Config& config, const fs::path& out) {
   context.print(
       "4,840 drawings of characters, no labels: an encoder learns which drawings are alike.\n"
       "Then it recognises 20 characters of other alphabets from one example each.\n\n");
-  const auto result = train_into(context, config, a.out, 0);
+  const auto result = train_into(context, config, out, 0);
   if (result.stopped) return signal_exit_code();
-  const vision::Bundle bundle = vision::load_bundle(vision::find_bundle(a.out));
-  const auto source = one_shot_data(config.data.path);
+  const vision::Bundle bundle = vision::load_bundle(vision::find_bundle(out));
+  const auto source = one_shot_data(config.data_path());
   const auto rows = recipe::evaluate_one_shot(bundle, source, {});
   nlohmann::json json = one_shot_json(rows);
   json["seconds"] = result.seconds;
-  fs::create_directories(fs::path(a.out) / "eval");
-  write_file_atomic(fs::path(a.out) / "eval" / "one-shot.json", json.dump(2) + "\n");
-  const fs::path picture = fs::path(a.out) / "gallery.png";
+  fs::create_directories(out / "eval");
+  write_file_atomic(out / "eval" / "one-shot.json", json.dump(2) + "\n");
+  const fs::path picture = out / "gallery.png";
   vision::write_png(picture, gallery(bundle, source).view());
   context.print(one_shot_table(context, rows));
   context.print(
@@ -109,34 +107,57 @@ int demo(const Context& context, const DemoArguments& a) {
                   "the gallery   {}\n"
                   "go on with    build/vistas near {} {} --in {}\n"
                   "              build/vistas train YOUR_PICTURES/ --max-time 10m\n",
-                  look::format_duration(result.seconds), result.samples_per_second, a.out,
-                  picture.string(), a.out, "DRAWING.png", config.data.path));
+                  look::format_duration(result.seconds), result.samples_per_second, out.string(),
+                  picture.string(), out.string(), "DRAWING.png", config.data_path()));
   context.write_json(json);
   return 0;
+}
+
+int demo(const Context& context, const DemoArguments& a) {
+  const bool texts = a.what == "text";
+  const char* recipe = texts ? kTextRecipe : kImageRecipe;
+  if (!fs::exists(recipe)) {
+    throw Error(ErrorKind::usage, {.what = fmt::format("{} is not here", recipe),
+                                   .fix = "Call the demo in the folder of the repository"});
+  }
+  Value values = read_toml(recipe);
+  merge_into(values, parse_assignment(fmt::format("train.seed={}", a.seed)));
+  for (const std::string& set : a.sets) merge_into(values, parse_assignment(set));
+  const auto config = recipe::read_config(values);
+  const fs::path out = !a.out.empty() ? a.out : texts ? "runs/demo-text" : "runs/demo";
+  clear(out, config->data_path());
+  return texts ? demo_text(context, *config, out) : demo_images(context, *config, out);
 }
 
 }  // namespace
 
 Command demo_command() {
-  return {"demo",
-          "Learns from 4,840 unlabelled drawings and recognises new characters from one example.",
-          {"vistas demo --set train.epochs=1", "vistas demo --seed 1 --set train.steps=20 --json -",
-           "vistas demo --out runs/brief --set train.steps=20 --set train.batch=64"},
-          [](CLI::App& app) -> std::function<int(const Context&)> {
-            const auto a = std::make_shared<DemoArguments>();
-            app.add_option("--out", a->out, "the run folder; an earlier demo there is replaced")
-                ->capture_default_str()
-                ->group("Output");
-            app.add_option("--seed", a->seed, "of weights, order and views")
-                ->capture_default_str()
-                ->check(CLI::NonNegativeNumber)
-                ->group("Settings");
-            app.add_option("--set", a->sets, "one setting, KEY=VALUE; may be given many times")
-                ->type_name("KEY=VALUE")
-                ->allow_extra_args(false)
-                ->group("Settings");
-            return [a](const Context& context) { return demo(context, *a); };
-          }};
+  return {
+      "demo",
+      "Learns from 4,840 unlabelled drawings and recognises new characters from one example; or "
+      "learns to translate from 19,000 pairs of sentences.",
+      {"vistas demo --set train.epochs=1", "vistas demo text",
+       "vistas demo --out runs/brief --seed 1 --set train.steps=20 --json -"},
+      [](CLI::App& app) -> std::function<int(const Context&)> {
+        const auto a = std::make_shared<DemoArguments>();
+        app.add_option("what", a->what, "images or text")
+            ->capture_default_str()
+            ->check(CLI::IsMember({"images", "text"}))
+            ->type_name("WHAT");
+        app.add_option("--out", a->out,
+                       "the run folder; an earlier demo there is replaced [runs/demo, "
+                       "runs/demo-text]")
+            ->group("Output");
+        app.add_option("--seed", a->seed, "of weights, order and views")
+            ->capture_default_str()
+            ->check(CLI::NonNegativeNumber)
+            ->group("Settings");
+        app.add_option("--set", a->sets, "one setting, KEY=VALUE; may be given many times")
+            ->type_name("KEY=VALUE")
+            ->allow_extra_args(false)
+            ->group("Settings");
+        return [a](const Context& context) { return demo(context, *a); };
+      }};
 }
 
 }  // namespace vistas::app

@@ -9,7 +9,7 @@
 
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
-#include "vistas/recipe/image_run.h"
+#include "vistas/recipe/run_files.h"
 
 namespace vistas::app {
 namespace {
@@ -49,8 +49,9 @@ std::vector<Choice> choices(const learn::TrainOptions& train, double empty, doub
   return result;
 }
 
-void print_choices(const Context& context, const std::vector<Choice>& choices) {
-  look::Table table({"pictures at once", "memory", "a step"});
+void print_choices(const Context& context, const std::vector<Choice>& choices,
+                   const std::string& unit) {
+  look::Table table({unit + "s at once", "memory", "a step"});
   for (const Choice& c : choices) {
     table.add({fmt::format("{}", c.micro_batch), "about " + look::format_bytes(c.memory),
                "about " + look::format_duration(c.seconds)});
@@ -67,15 +68,14 @@ std::string negatives_text(const learn::Trainer& trainer) {
          std::to_string(trainer.negatives_per_anchor());
 }
 
-std::string batch_text(const learn::TrainOptions& train) {
-  return fmt::format("{} pictures", train.batch) +
+std::string batch_text(const learn::TrainOptions& train, const std::string& unit) {
+  return fmt::format("{} {}s", train.batch, unit) +
          (train.micro_batch > 0 ? fmt::format(", {} in memory at once", train.micro_batch) : "");
 }
 
 int dry_run(const Context& context, recipe::Config& config) {
-  const auto source = recipe::open_training_data(config);
-  recipe::settle(config, *source);
-  learn::Trainer trainer(recipe::image_training(config, source).parts);
+  const auto training = config.open();
+  learn::Trainer trainer(training->parts());
   const auto empty = static_cast<double>(recipe::peak_memory_bytes());
   const double step = median(trainer.time_steps(kTimedSteps));
   const auto costs =
@@ -91,7 +91,7 @@ int dry_run(const Context& context, recipe::Config& config) {
                             {"memory_bytes", std::llround(c.memory)},
                             {"seconds_per_step", c.seconds}});
   }
-  const nlohmann::json result = {{"samples", source->size()},
+  const nlohmann::json result = {{"samples", training->size()},
                                  {"parameters", trainer.parameters()},
                                  {"batch", config.train.batch},
                                  {"micro_batch", config.train.micro_batch},
@@ -105,9 +105,9 @@ int dry_run(const Context& context, recipe::Config& config) {
                                  {"choices", choices_json}};
   const double epoch_seconds = step * static_cast<double>(per_epoch);
   look::Table table({"dry run", ""});
-  table.add({"pictures", fmt::format("{}", source->size())});
+  table.add({training->unit() + "s", fmt::format("{}", training->size())});
   table.add({"parameters", fmt::format("{}", trainer.parameters())});
-  table.add({"batch", batch_text(config.train)});
+  table.add({"batch", batch_text(config.train, training->unit())});
   table.add({"peak memory", look::format_bytes(static_cast<double>(recipe::peak_memory_bytes()))});
   table.add({"time", fmt::format("{} an epoch, {} in all ({} steps of {:.0f} ms)",
                                  look::format_duration(epoch_seconds),
@@ -117,15 +117,14 @@ int dry_run(const Context& context, recipe::Config& config) {
                                  look::format_bytes(static_cast<double>(state * kept)), kept)});
   table.add({"negatives", negatives_text(trainer) + " an anchor"});
   context.print(table.str(context.color, context.width) + "\n");
-  if (costs.size() > 1) print_choices(context, costs);
+  if (costs.size() > 1) print_choices(context, costs, training->unit());
   context.print("Nothing was trained.\n");
   context.write_json(result);
   return 0;
 }
 
-void limit_time(recipe::Config& config, double seconds,
-                const std::shared_ptr<const vision::ImageSource>& source) {
-  learn::Trainer trainer(recipe::image_training(config, source).parts);
+void limit_time(recipe::Config& config, double seconds, recipe::Training& training) {
+  learn::Trainer trainer(training.parts());
   const auto start = std::chrono::steady_clock::now();
   const double step = median(trainer.time_steps(kTimedSteps));
   const double spent =

@@ -1,13 +1,11 @@
 // What training will cost, measured on a few steps before it begins.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "vistas/app/command.h"
 #include "vistas/learn/trainer.h"
 #include "vistas/recipe/config.h"
-#include "vistas/vision/sources/source.h"
 
 namespace vistas::app {
 
@@ -15,13 +13,12 @@ namespace vistas::app {
 std::string negatives_text(const learn::Trainer& trainer);
 
 // "8192 pictures, 128 in memory at once"
-std::string batch_text(const learn::TrainOptions& train);
+std::string batch_text(const learn::TrainOptions& train, const std::string& unit);
 
 // Prints parameters, memory, time, disk and negatives an anchor, and trains nothing.
 int dry_run(const Context& context, recipe::Config& config);
 
 // Fixes the number of steps so that the run ends in time: once, from the first timed steps.
-void limit_time(recipe::Config& config, double seconds,
-                const std::shared_ptr<const vision::ImageSource>& source);
+void limit_time(recipe::Config& config, double seconds, recipe::Training& training);
 
 }  // namespace vistas::app

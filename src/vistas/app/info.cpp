@@ -46,11 +46,11 @@ nlohmann::json describe_bundle(const fs::path& folder, look::Table& table) {
 
 int info_run(const Context& context, const std::string& path) {
   const RunFolder run = RunFolder::open(path);
-  recipe::Config config(read_toml(run.config()));
+  const auto config = recipe::read_config(read_toml(run.config()));
   look::Table table({"run", path});
-  table.add({"data", config.data.path});
-  table.add({"method", config.method_name});
-  nlohmann::json json = {{"kind", "run"}, {"data", config.data.path}};
+  table.add({"data", config->data_path()});
+  table.add({"method", config->method_name});
+  nlohmann::json json = {{"kind", "run"}, {"data", config->data_path()}};
   std::vector<double> losses;
   std::ifstream metrics(run.path() / "metrics.jsonl");
   nlohmann::json last, score;
@@ -59,14 +59,14 @@ int info_run(const Context& context, const std::string& path) {
     if (entry.contains("loss")) {
       losses.push_back(entry["loss"]);
       last = entry;
-    } else if (entry.contains("online_knn")) {
-      score = entry["online_knn"];
+    } else if (entry.contains("online_score")) {
+      score = entry["online_score"];
     }
   }
   if (!losses.empty()) {
     constexpr int kColumns = 40;
     table.add(
-        {"progress", fmt::format("step {} of {}", int64_t{last["step"]}, config.train.steps)});
+        {"progress", fmt::format("step {} of {}", int64_t{last["step"]}, config->train.steps)});
     table.add({"loss", fmt::format("{} {:.4f} -> {:.4f}", look::sparkline(losses, kColumns),
                                    losses.front(), losses.back())});
     table.add({"health", fmt::format("std {:.4f} (even spread {:.4f}), effective rank {:.1f}",
@@ -75,8 +75,8 @@ int info_run(const Context& context, const std::string& path) {
     json["last"] = last;
   }
   if (!score.is_null()) {
-    table.add({"online kNN", fmt::format("{:.2f} %", 100 * score.get<double>())});
-    json["online_knn"] = score;
+    table.add({"online score", fmt::format("{:.2f} %", 100 * score.get<double>())});
+    json["online_score"] = score;
   }
   if (run.has_checkpoint()) {
     const fs::path folder = vision::find_bundle(path);

@@ -13,7 +13,7 @@
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
 #include "vistas/recipe/config.h"
-#include "vistas/recipe/image_run.h"
+#include "vistas/recipe/run_files.h"
 
 namespace fs = std::filesystem;
 
@@ -24,7 +24,8 @@ constexpr int64_t kMost = 1'000'000'000;  // of epochs, and of samples in a batc
 
 struct TrainArguments {
   std::string input, data, out, resume;
-  std::string method, on_bad_image, epochs, batch, micro_batch, device, precision;  // for --set
+  std::string method, encoder, on_bad_image, epochs, batch, micro_batch, device, precision;
+  std::vector<std::string> columns;
   std::vector<std::string> sets;
   std::string max_time;
   bool dry_run = false, list_settings = false;
@@ -42,6 +43,12 @@ Value overrides(const TrainArguments& a) {
   };
   text("data.path", a.data);
   text("method.name", a.method);
+  text("encoder.start", a.encoder);
+  if (!a.columns.empty()) {
+    ValueList names;
+    for (const std::string& name : a.columns) names.push_back(Value{.data = name});
+    merge_into(values, parse_assignment("data.columns=" + to_toml(Value{.data = names})));
+  }
   text("data.on_bad_image", a.on_bad_image);
   const auto number = [&](const std::string& key, const std::string& value) {
     if (!value.empty()) merge_into(values, parse_assignment(key + "=" + value));
@@ -56,11 +63,11 @@ Value overrides(const TrainArguments& a) {
 }
 
 // The configuration of a new run: defaults by the size of the data or a recipe, then --set.
-recipe::Config new_config(const TrainArguments& a) {
+std::unique_ptr<recipe::Config> new_config(const TrainArguments& a) {
   if (a.input.empty() && a.data.empty()) {
     throw Error(ErrorKind::usage, {.what = "nothing to train on",
-                                   .fix = "Give a folder of pictures or a recipe: `vistas train "
-                                          "photos/`"});
+                                   .fix = "Give a folder of pictures, a file of texts or a recipe: "
+                                          "`vistas train photos/`"});
   }
   Value values{.data = ValueTable{}};
   const Value over = overrides(a);
@@ -70,13 +77,11 @@ recipe::Config new_config(const TrainArguments& a) {
     const Value path = text_setting("data.path", a.data.empty() ? a.input : a.data);
     Value with_data = path;
     merge_into(with_data, over);
-    const recipe::Config peek(with_data);
-    values = recipe::suitable_settings(*recipe::open_training_data(peek),
-                                       recipe::method_named(peek.method_name, "method"));
+    values = recipe::suitable_settings(with_data);
     merge_into(values, path);
   }
   merge_into(values, over);
-  return recipe::Config(values);
+  return recipe::read_config(values);
 }
 
 std::string default_out(const TrainArguments& a) {
@@ -106,28 +111,19 @@ double parse_duration(const std::string& text) {
 }
 
 std::string text_of(const recipe::Config& config, const std::string& name) {
-  recipe::Config copy = config;
-  const Fields fields = copy.fields();
-  for (const Field& field : fields.all()) {
-    if (field.name == name) return std::get<std::string>(field.get().data);
-  }
-  return "";
+  return std::get<std::string>(config.setting(name).data);
 }
 
 void print_settings(const Context& context, const recipe::Config& config,
-                    const learn::Trainer& trainer, const vision::ImageSource& source,
+                    const learn::Trainer& trainer, const recipe::Training& training,
                     const fs::path& out) {
   look::Table table({"run", out.string()});
-  table.add({"data", fmt::format("{} ({} pictures)", config.data.path, source.size())});
-  table.add(
-      {"views", fmt::format("{}, {} a picture, {} px", config.view_options.recipe,
-                            config.views().view_count(), config.views().views.front().height)});
-  table.add({"encoder", fmt::format("{} ({} parameters with heads)", config.encoder.name,
-                                    trainer.parameters())});
+  for (const auto& [name, value] : training.summary()) table.add({name, value});
+  table.add({"parameters", fmt::format("{} with heads", trainer.parameters())});
   table.add({"method", fmt::format("{}, {} negatives an anchor", config.method_name,
                                    negatives_text(trainer))});
   table.add({"steps", fmt::format("{} of {} ({:.1f} epochs)", trainer.total_steps(),
-                                  batch_text(config.train),
+                                  batch_text(config.train, training.unit()),
                                   static_cast<double>(trainer.total_steps()) /
                                       static_cast<double>(trainer.steps_per_epoch()))});
   const std::string scaling = text_of(config, "schedule.lr_scaling");
@@ -150,27 +146,28 @@ std::string shell_word(const std::string& text) {
 }
 
 TrainOutcome run_training(const Context& context, const RunFolder& run, learn::Trainer& trainer,
-                          const recipe::ImageTraining& training) {
+                          const recipe::Training& training) {
   TrainOutcome outcome;
   outcome.first_step = trainer.step();
-  const auto name_bad_images = [&] {
-    outcome.bad_images = training.batches->bad_images();
-    const std::string bad = outcome.bad_images.summary();
-    if (bad.empty()) return;
-    run.log(bad);
-    context.print(bad + "\n");
+  outcome.unit = training.unit();
+  const auto name_left_out = [&] {
+    outcome.left_out = training.left_out();
+    const std::string& summary = outcome.left_out.summary;
+    if (summary.empty()) return;
+    run.log(summary);
+    context.print(summary + "\n");
   };
   try {
-    TrainDisplay display(context);
+    TrainDisplay display(context, training.unit());
     static_cast<learn::TrainResult&>(outcome) = trainer.run(&run, display, stop_flag());
   } catch (const Error& error) {
-    name_bad_images();
+    name_left_out();
     if (error.kind() != ErrorKind::numeric) throw;
     throw Error(error.kind(),
                 {.what = error.what(),
                  .fix = "The last checkpoint is usable: " + run.checkpoint("last").string()});
   }
-  name_bad_images();
+  name_left_out();
   return outcome;
 }
 
@@ -185,21 +182,22 @@ int finish(const Context& context, const fs::path& run, const TrainOutcome& resu
   } else if (steps == 0) {
     context.print(fmt::format("all {} steps are done already\n{}", result.step, next));
   } else {
-    context.print(fmt::format("done: {} in {}, {:.0f} images/s, {:.1f} % waiting for data\n{}",
+    context.print(fmt::format("done: {} in {}, {:.0f} {}s/s, {:.1f} % waiting for data\n{}",
                               look::counted(steps, "step"), look::format_duration(result.seconds),
-                              result.samples_per_second, 100 * result.waiting, next));
+                              result.samples_per_second, result.unit, 100 * result.waiting, next));
   }
   nlohmann::json json = {{"run", path},
                          {"step", result.step},
                          {"steps_done", steps},
                          {"stopped", result.stopped},
                          {"seconds", result.seconds},
-                         {"images_per_s", result.samples_per_second},
+                         {"samples_per_s", result.samples_per_second},
                          {"waiting", result.waiting}};
   json["loss"] = steps > 0 ? nlohmann::json(result.loss) : nlohmann::json();
-  json["best_online_knn"] =
+  json["best_online_score"] =
       result.best_score < 0 ? nlohmann::json() : nlohmann::json(result.best_score);
-  add_bad_images(json, result.bad_images);
+  json[result.left_out.name] = result.left_out.count;
+  json["first_" + result.left_out.name] = result.left_out.first;
   context.write_json(json);
   return result.stopped ? signal_exit_code() : 0;
 }
@@ -226,19 +224,19 @@ int resume(const Context& context, const TrainArguments& a) {
                  .fix = "To end earlier, stop it with Ctrl-C; it can go on later"});
   }
   const RunFolder run = RunFolder::open(a.resume);
-  const recipe::Config config = recipe::began_with(run);
+  const auto config = recipe::began_with(run);
   Value wanted = read_toml(run.config());
   if (a.input.ends_with(".toml")) {
     wanted = read_toml(a.input);
-    merge_into(wanted, parse_assignment("train.steps=" + std::to_string(config.train.steps)));
+    merge_into(wanted, parse_assignment("train.steps=" + std::to_string(config->train.steps)));
   } else if (!a.input.empty()) {
     merge_into(wanted, text_setting("data.path", a.input));
   }
   merge_for_resume(wanted, overrides(a));
-  const auto source = recipe::open_training_data(config);
-  recipe::Config wanted_config(wanted);
-  recipe::settle(wanted_config, *source);
-  const auto changed = recipe::differences(config, wanted_config);
+  const auto training = config->open();
+  const auto wanted_config = recipe::read_config(wanted);
+  wanted_config->settle_as(*config);
+  const auto changed = recipe::differences(*config, *wanted_config);
   if (!changed.empty()) {
     throw Error(ErrorKind::usage,
                 {.what = fmt::format("{}: a run goes on with the configuration it began with; "
@@ -246,9 +244,8 @@ int resume(const Context& context, const TrainArguments& a) {
                                      "with another --out",
                                      a.resume, fmt::join(changed, "\n  "))});
   }
-  recipe::check_same_data(run, *source);
-  recipe::ImageTraining training = recipe::image_training(config, source);
-  learn::Trainer trainer(std::move(training.parts));
+  recipe::check_same_data(run, *training);
+  learn::Trainer trainer(training->parts());
   if (run.has_checkpoint()) {
     trainer.resume(run);
   } else {  // killed before the first one was whole
@@ -259,14 +256,14 @@ int resume(const Context& context, const TrainArguments& a) {
     context.print(fmt::format("{}: going on at step {} of {}\n", a.resume, trainer.step(),
                               trainer.total_steps()));
   }
-  return finish(context, run.path(), run_training(context, run, trainer, training));
+  return finish(context, run.path(), run_training(context, run, trainer, *training));
 }
 
 // The settings of a recipe with this method, by group with default and range.
 std::string settings_help(const TrainArguments& a) {
-  recipe::Config defaults(overrides(a));
+  const auto defaults = recipe::read_config(overrides(a));
   std::string text = "Settings (in a recipe, or --set KEY=VALUE):\n", group;
-  const Fields fields = defaults.fields();
+  const Fields fields = defaults->fields();
   for (const Field& field : fields.all()) {
     const std::string head = field.name.substr(0, field.name.find('.'));
     if (head != group) text += fmt::format(" {}\n", head);
@@ -285,10 +282,10 @@ int train(const Context& context, const TrainArguments& a) {
   }
   if (!a.resume.empty()) return resume(context, a);
   const double seconds = a.max_time.empty() ? 0 : parse_duration(a.max_time);
-  recipe::Config config = new_config(a);
-  if (a.dry_run) return dry_run(context, config);
+  const auto config = new_config(a);
+  if (a.dry_run) return dry_run(context, *config);
   const fs::path out = a.out.empty() ? default_out(a) : a.out;
-  return finish(context, out, train_into(context, config, out, seconds));
+  return finish(context, out, train_into(context, *config, out, seconds));
 }
 
 }  // namespace
@@ -296,18 +293,16 @@ int train(const Context& context, const TrainArguments& a) {
 TrainOutcome train_into(const Context& context, recipe::Config& config, const fs::path& out,
                         double max_seconds) {
   RunFolder::check_free(out);
-  const auto source = recipe::open_training_data(config);
-  recipe::settle(config, *source);
-  if (max_seconds > 0) limit_time(config, max_seconds, source);
-  recipe::ImageTraining training = recipe::image_training(config, source);
-  learn::Trainer trainer(std::move(training.parts));
+  const auto training = config.open();
+  if (max_seconds > 0) limit_time(config, max_seconds, *training);
+  learn::Trainer trainer(training->parts());
   const bool is_new = !fs::exists(out);
   const RunFolder run = RunFolder::create(out);
   config.train.steps = trainer.total_steps();
-  recipe::write_run_files(run, config, *source);
-  print_settings(context, config, trainer, *source, out);
+  recipe::write_run_files(run, config, *training);
+  print_settings(context, config, trainer, *training, out);
   try {
-    return run_training(context, run, trainer, training);
+    return run_training(context, run, trainer, *training);
   } catch (const Error& error) {
     // Nothing is left of what cannot be trained.
     if (is_new && trainer.step() == 0 && error.kind() != ErrorKind::numeric) fs::remove_all(out);
@@ -318,9 +313,9 @@ TrainOutcome train_into(const Context& context, recipe::Config& config, const fs
 Command train_command() {
   return {
       "train",
-      "Learns an encoder from pictures without labels and leaves it in a run folder.",
+      "Learns an encoder from pictures or texts without labels and leaves it in a run folder.",
       {"vistas train photos/ --out runs/a --max-time 10s", "vistas train --resume runs/a",
-       "vistas train recipes/vision/simclr-cifar10.toml --set method.temperature=0.2 --dry-run"},
+       "vistas train recipes/text/static-tatoeba-demo.toml --epochs 1 --out runs/t"},
       [](CLI::App& app) -> std::function<int(const Context&)> {
         const auto a = std::make_shared<TrainArguments>();
         app.add_option("input", a->input,
@@ -330,6 +325,16 @@ Command train_command() {
         app.add_option("--data", a->data, "the data, instead of the recipe's")->group("Data");
         app.add_option("--method", a->method, "short for --set method.name=NAME [simclr]")
             ->group("Settings");
+        app.add_option("--encoder", a->encoder,
+                       "texts: a run or a folder of Hugging Face or sentence-transformers to begin "
+                       "with; short for --set encoder.start=...")
+            ->type_name("FOLDER")
+            ->group("Settings");
+        app.add_option("--columns", a->columns,
+                       "texts: the columns of anchor, positive, negatives by name or number; short "
+                       "for --set data.columns=[...] [as the file looks]")
+            ->delimiter(',')
+            ->group("Data");
         app.add_option("--set", a->sets, "one setting, KEY=VALUE; may be given many times")
             ->type_name("KEY=VALUE")
             ->group("Settings")

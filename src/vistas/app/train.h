@@ -6,13 +6,13 @@
 #include "vistas/app/command.h"
 #include "vistas/learn/trainer.h"
 #include "vistas/recipe/config.h"
-#include "vistas/vision/sources/sample_reader.h"
 
 namespace vistas::app {
 
 struct TrainOutcome : learn::TrainResult {
   int64_t first_step = 0;  // steps that were done before
-  vision::BadImages bad_images{};
+  std::string unit{};      // of samples
+  recipe::LeftOut left_out{};
 };
 
 // Makes the run folder, fixes the number of steps if `max_seconds` > 0, trains with a progress line

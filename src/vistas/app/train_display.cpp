@@ -24,7 +24,8 @@ void TrainDisplay::on_report(const learn::StepReport& r) {
   p.steps = r.total;
   p.loss = r.loss;
   p.learning_rate = r.learning_rate;
-  p.images_per_second = r.samples_per_second;
+  p.samples_per_second = r.samples_per_second;
+  p.unit = unit_;
   p.waiting = r.waiting;
   if (r.step < r.total) p.seconds_left = r.seconds_left;
   p.health =

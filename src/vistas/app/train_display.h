@@ -11,7 +11,8 @@ namespace vistas::app {
 
 class TrainDisplay : public learn::TrainObserver {
  public:
-  explicit TrainDisplay(const Context& context) : context_(context) {}
+  TrainDisplay(const Context& context, std::string unit)
+      : context_(context), unit_(std::move(unit)) {}
   ~TrainDisplay() override;
   void on_report(const learn::StepReport& report) override;
   void on_message(const std::string& message) override;
@@ -20,6 +21,7 @@ class TrainDisplay : public learn::TrainObserver {
   void clear();
 
   const Context& context_;
+  std::string unit_;  // of samples
   bool line_open_ = false;
   int64_t printed_epoch_ = 0;
 };

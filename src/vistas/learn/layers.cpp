@@ -66,17 +66,22 @@ Linear::Linear(int64_t in, int64_t out, bool with_bias, at::Generator& generator
   }
 }
 
+Linear::Linear(int64_t in, int64_t out, bool with_bias) {
+  weight = register_parameter("weight", at::empty({out, in}));
+  if (with_bias) bias = register_parameter("bias", at::empty({out}));
+}
+
 at::Tensor Linear::forward(const at::Tensor& x) {
   return at::linear(x, weight, bias);
 }
 
-LayerNorm::LayerNorm(int64_t dim) {
-  weight_ = register_parameter("weight", at::ones({dim}));
-  bias_ = register_parameter("bias", at::zeros({dim}));
+LayerNorm::LayerNorm(int64_t dim, double eps) : eps_(eps) {
+  weight = register_parameter("weight", at::ones({dim}));
+  bias = register_parameter("bias", at::zeros({dim}));
 }
 
 at::Tensor LayerNorm::forward(const at::Tensor& x) {
-  return at::layer_norm(x, weight_.sizes(), weight_, bias_, 1e-6);
+  return at::layer_norm(x, weight.sizes(), weight, bias, eps_);
 }
 
 }  // namespace vistas::learn

@@ -56,19 +56,24 @@ void split_batch_norm(torch::nn::Module& module, int64_t groups);
 class Linear : public torch::nn::Module {
  public:
   Linear(int64_t in, int64_t out, bool with_bias, at::Generator& generator);
+  // Without values: for a network that draws or loads all of its own.
+  Linear(int64_t in, int64_t out, bool with_bias);
   at::Tensor forward(const at::Tensor& x);  // [..., in]
 
   at::Tensor weight, bias;
 };
 
-// Over the last dimension; weight 1, bias 0, eps 1e-6.
+// Over the last dimension; weight 1, bias 0.
 class LayerNorm : public torch::nn::Module {
  public:
-  explicit LayerNorm(int64_t dim);
+  explicit LayerNorm(int64_t dim, double eps = 1e-6);
   at::Tensor forward(const at::Tensor& x);  // [..., dim]
+  double eps() const { return eps_; }
+
+  at::Tensor weight, bias;
 
  private:
-  at::Tensor weight_, bias_;
+  double eps_;
 };
 
 }  // namespace vistas::learn

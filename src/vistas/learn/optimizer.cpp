@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
+#include <regex>
 
 #include "vistas/base/error.h"
 #include "vistas/learn/embedding_bag.h"
@@ -184,6 +187,11 @@ void OptimizerOptions::fields(Fields& f) {
         "weight decay at the end of the run, along a cosine; -1: the same throughout", {-1, 10});
   f.add("exclude_bias_and_norm", exclude_bias_and_norm, "no decay for biases and norms");
   f.add("bias_lr_scale", bias_lr_scale, "learning rate of biases and norms, relative", {0, 1e3});
+  f.add(
+      "layer_decay", layer_decay,
+      "layer-wise decay of the learning rate: that of a layer of a transformer relative to the one "
+      "above it; 1: the same for all",
+      {0.01, 1});
   f.add("momentum", momentum, "sgd, lars: momentum", {0, 1});
   f.add("dampening", dampening, "sgd: dampening of the momentum", {0, 1});
   f.add("nesterov", nesterov, "sgd, lars: Nesterov momentum");
@@ -217,6 +225,32 @@ Optimizer::Optimizer(const OptimizerOptions& options, const NamedTensors& parame
     p.lr_scale = plain ? options.bias_lr_scale : 1;
     p.adapt = !plain || options.adapt_bias_and_norm;
     parameters_.push_back(std::move(p));
+  }
+  if (options.layer_decay < 1) scale_layers();
+}
+
+// decay^(L - n) for layer n of 0 .. L - 1, decay^(L + 1) for the embeddings below them, 1 for what
+// is above. Clark et al., "ELECTRA", 2020; Bao et al., "BEiT", 2022.
+void Optimizer::scale_layers() {
+  static const std::regex numbered(R"((?:^|[._])layers?[._](\d+)\.)");
+  const auto layer_of = [](const std::string& name) {
+    std::smatch match;
+    if (std::regex_search(name, match, numbered)) return std::stoi(match[1]);
+    return name.find("embeddings.") == std::string::npos ? std::numeric_limits<int>::max() : -1;
+  };
+  int layers = 0;
+  for (const Parameter& p : parameters_) {
+    const int layer = layer_of(p.name);
+    if (layer < std::numeric_limits<int>::max()) layers = std::max(layers, layer + 1);
+  }
+  if (layers == 0) {
+    throw Error(ErrorKind::usage, {.what = "optimizer.layer_decay: no parameter has a layer number",
+                                   .expected = "an encoder with layers, such as a transformer",
+                                   .fix = "Leave optimizer.layer_decay at 1"});
+  }
+  for (Parameter& p : parameters_) {
+    const int layer = layer_of(p.name);
+    if (layer < layers) p.lr_scale *= std::pow(options_.layer_decay, layers - layer);
   }
 }
 

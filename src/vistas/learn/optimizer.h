@@ -28,6 +28,7 @@ struct OptimizerOptions {
   double final_weight_decay = -1;
   bool exclude_bias_and_norm = true;
   double bias_lr_scale = 1;
+  double layer_decay = 1;
   double momentum = 0.9;
   double dampening = 0;
   bool nesterov = false;
@@ -103,6 +104,8 @@ class Optimizer {
   int64_t steps_ = 0;
 
  private:
+  void scale_layers();
+
   std::vector<std::string> state_names_;
   std::vector<Parameter> parameters_;
 };

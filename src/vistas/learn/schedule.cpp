@@ -44,6 +44,12 @@ double warmup_cosine_lightly(int64_t step, double base, int64_t warmup_steps, in
   return cosine_between_lightly(step - warmup_steps, base, end, total_steps - warmup_steps);
 }
 
+double warmup_linear(int64_t step, double base, int64_t warmup_steps, int64_t total_steps,
+                     double end) {
+  if (step < warmup_steps) return base * share_of(step, warmup_steps);
+  return base + (end - base) * share_of(step - warmup_steps, total_steps - warmup_steps);
+}
+
 double multi_step(int64_t step, double base, const std::vector<int64_t>& milestones, double gamma) {
   const auto passed = std::count_if(milestones.begin(), milestones.end(),
                                     [step](int64_t milestone) { return milestone <= step; });
@@ -60,9 +66,11 @@ void ScheduleOptions::fields(Fields& f) {
         {{"constant", ScheduleName::constant},
          {"cosine", ScheduleName::cosine},
          {"cosine_lightly", ScheduleName::cosine_lightly},
+         {"linear", ScheduleName::linear},
          {"multi_step", ScheduleName::multi_step}});
   f.add("warmup_epochs", warmup_epochs, "epochs of linear growth at the start", {0, 1e6});
-  f.add("final_scale", final_scale, "cosine: learning rate at the end, relative", {0, 1});
+  f.add("final_scale", final_scale, "cosine and linear: learning rate at the end, relative",
+        {0, 1});
   f.add("milestones", milestones, "multi_step: epochs after which the rate falls", {0, 1e6});
   f.add("gamma", gamma, "multi_step: factor at a milestone", {0, 1});
 }
@@ -90,6 +98,8 @@ double LearningRate::at(int64_t step) const {
       return warmup_cosine(step, base_, warmup_steps_, total_steps_, end);
     case ScheduleName::cosine_lightly:
       return warmup_cosine_lightly(step, base_, warmup_steps_, total_steps_, end);
+    case ScheduleName::linear:
+      return warmup_linear(step, base_, warmup_steps_, total_steps_, end);
     case ScheduleName::constant:
     case ScheduleName::multi_step:
       break;

@@ -25,6 +25,10 @@ double warmup_cosine(int64_t step, double base, int64_t warmup_steps, int64_t to
 double warmup_cosine_lightly(int64_t step, double base, int64_t warmup_steps, int64_t total_steps,
                              double end);
 
+// base t / W while t < W, then a line from base to end over T - W steps (transformers' "linear").
+double warmup_linear(int64_t step, double base, int64_t warmup_steps, int64_t total_steps,
+                     double end);
+
 // base gamma^(number of milestones <= t).
 double multi_step(int64_t step, double base, const std::vector<int64_t>& milestones, double gamma);
 
@@ -35,7 +39,7 @@ std::vector<std::pair<std::string, LrScaling>> lr_scaling_names();
 
 double scale_learning_rate(double base, int64_t batch, LrScaling rule);
 
-enum class ScheduleName { constant, cosine, cosine_lightly, multi_step };
+enum class ScheduleName { constant, cosine, cosine_lightly, multi_step, linear };
 
 struct ScheduleOptions {
   double lr = 0.3;

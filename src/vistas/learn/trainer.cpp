@@ -241,7 +241,9 @@ void Trainer::save(const RunFolder& run, bool best) {
   const auto write = [&](const std::filesystem::path& folder) {
     const Method& method = *parts_.method;
     save_tensors(folder / "encoder.safetensors", named_tensors(*method.encoder()));
-    write_file_atomic(folder / "encoder.json", parts_.encoder_json);
+    for (const auto& [name, content] : parts_.encoder_files) {
+      write_file_atomic(folder / name, content);
+    }
     NamedTensors state;
     for (const auto& [name, tensor] : method_state(method))
       state.emplace_back("method." + name, tensor);
@@ -306,9 +308,9 @@ bool Trainer::score(const RunFolder* run, TrainObserver& observer) {
   const bool best = score > best_score_;
   best_score_ = std::max(best_score_, score);
   if (run != nullptr) {
-    run->append_metrics(nlohmann::json{{"step", step_}, {"online_knn", score}}.dump());
+    run->append_metrics(nlohmann::json{{"step", step_}, {"online_score", score}}.dump());
   }
-  observer.on_message(fmt::format("step {}: online kNN {:.2f} %{}", step_, 100 * score,
+  observer.on_message(fmt::format("step {}: {} {:.2f} %{}", step_, parts_.score_name, 100 * score,
                                   best ? " (best so far)" : ""));
   return best;
 }

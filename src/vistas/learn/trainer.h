@@ -74,9 +74,11 @@ struct TrainParts {
   TrainOptions train;
   OptimizerOptions optimizer;
   ScheduleOptions schedule;
-  std::string encoder_json;  // stored beside encoder.safetensors
+  // Names and contents of the files beside encoder.safetensors that make it a bundle.
+  std::vector<std::pair<std::string, std::string>> encoder_files;
   // Higher is better; called on the encoder in evaluation mode every train.score_every epochs.
   std::function<double(Encoder&)> score;
+  std::string score_name;  // for people, "online kNN"
 };
 
 class Trainer {

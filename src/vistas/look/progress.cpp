@@ -48,9 +48,9 @@ std::string progress_line(const Progress& p, int width) {
     const std::string rate = fmt::format("lr {:.3g}", p.learning_rate);
     parts.push_back({rate, rate, 3});
   }
-  if (p.images_per_second > 0) {
-    const std::string rate = format_count(static_cast<int64_t>(std::llround(p.images_per_second)));
-    parts.push_back({rate + " images/s", rate + " img/s", 4});
+  if (p.samples_per_second > 0) {
+    const std::string rate = format_count(static_cast<int64_t>(std::llround(p.samples_per_second)));
+    parts.push_back({rate + " " + p.unit + "s/s", rate + "/s", 4});
   }
   parts.push_back({fmt::format("waiting {:.0f} %", p.waiting * 100),
                    fmt::format("wait {:.0f}%", p.waiting * 100), 5});

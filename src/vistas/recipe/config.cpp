@@ -3,39 +3,53 @@
 #include <fmt/format.h>
 
 #include "vistas/base/error.h"
+#include "vistas/recipe/image_config.h"
+#include "vistas/recipe/image_run.h"
+#include "vistas/recipe/text_config.h"
+#include "vistas/recipe/text_run.h"
 
 namespace vistas::recipe {
+namespace {
 
-void ViewOptions::fields(Fields& f) {
-  f.add("recipe", recipe, "named set of views", vision::builtin_recipe_names());
-  options.fields(f);
+// The text at group.name; `fallback` where there is none.
+std::string text_at(const Value& values, const std::string& group, const std::string& name,
+                    std::string fallback) {
+  const auto found = values.table().find(group);
+  if (found == values.table().end() || !found->second.is_table()) return fallback;
+  const auto& table = found->second.table();
+  const auto member = table.find(name);
+  if (member == table.end()) return fallback;
+  Fields only;
+  only.add(group + "." + name, fallback, "");
+  only.all().front().set(member->second);
+  return fallback;
 }
 
+std::string where_of(const Value& values, const std::string& group, const std::string& name) {
+  return values.table().at(group).table().at(name).where;
+}
+
+bool is_text(const Value& values) {
+  const std::string modality = text_at(values, "data", "modality", "image");
+  if (modality != "image" && modality != "text") {
+    throw Error(ErrorKind::usage, {.what = where_of(values, "data", "modality") + ": data.modality",
+                                   .got = modality,
+                                   .expected = "one of image, text"});
+  }
+  return modality == "text";
+}
+
+}  // namespace
+
 Config::Config(const Value& values) {
-  if (const auto found = values.table().find("method"); found != values.table().end()) {
-    const auto& table = found->second.table();
-    if (const auto name = table.find("name"); name != table.end()) {
-      Fields only_name;
-      only_name.add("method.name", method_name, "");
-      only_name.all().front().set(name->second);
-      method_named(method_name, name->second.where);
-    }
-  }
-  const MethodEntry& entry = method_named(method_name, "method");
-  method = entry.choose();
-  view_options.recipe = entry.views;
-  fields().set_all(values, {"view"});
-  if (const auto found = values.table().find("view"); found != values.table().end()) {
-    view_tables_ = found->second;
-    vision::parse_recipe(view_tables_);
-  }
+  const std::string name = text_at(values, "method", "name", "");
+  if (!name.empty()) method_named(name, where_of(values, "method", "name"));
+  if (!name.empty()) method_name = name;
 }
 
 Fields Config::fields() {
   Fields f;
-  f.group("data", data);
-  f.group("views", view_options);
-  f.group("encoder", encoder);
+  own_fields(f);
   std::vector<std::string> names;
   for (const MethodEntry& entry : methods()) names.push_back(entry.name);
   f.add("method.name", method_name, "what is compared with what", names);
@@ -46,30 +60,43 @@ Fields Config::fields() {
   return f;
 }
 
-vision::ViewRecipe Config::views() const {
-  if (!view_tables_.list().empty()) return vision::parse_recipe(view_tables_);
-  return vision::builtin_recipe(view_options.recipe, view_options.options);
+Value Config::setting(const std::string& name) const {
+  // fields() binds members to be set; here and below they are only read.
+  const Fields fields = const_cast<Config*>(this)->fields();
+  for (const Field& field : fields.all()) {
+    if (field.name == name) return field.get();
+  }
+  return {};
 }
 
 std::string Config::to_toml() const {
-  // fields() binds members to be set; here they are only read.
-  std::string text = const_cast<Config*>(this)->fields().to_toml();
-  if (!view_tables_.list().empty()) text += fmt::format("\n{}", vision::to_toml(views()));
-  return text;
+  const std::string lists = tables();
+  return const_cast<Config*>(this)->fields().to_toml() + (lists.empty() ? "" : "\n" + lists);
+}
+
+std::unique_ptr<Config> read_config(const Value& values) {
+  if (is_text(values)) return std::make_unique<TextConfig>(values);
+  return std::make_unique<ImageConfig>(values);
+}
+
+Value suitable_settings(const Value& wanted) {
+  const std::string path = text_at(wanted, "data", "path", "");
+  const std::string modality = text_at(wanted, "data", "modality", "");
+  if (modality.empty() ? holds_texts(path) : is_text(wanted)) {
+    return suitable_text_settings(TextConfig(wanted));
+  }
+  return suitable_image_settings(ImageConfig(wanted));
 }
 
 std::vector<std::string> differences(const Config& a, const Config& b) {
-  const Fields fields_a = const_cast<Config&>(a).fields();
-  const Fields fields_b = const_cast<Config&>(b).fields();
+  const Fields fields = const_cast<Config&>(a).fields();
   std::vector<std::string> lines;
-  for (const Field& field : fields_a.all()) {
-    for (const Field& other : fields_b.all()) {
-      if (other.name != field.name) continue;
-      const std::string before = to_toml(field.get()), after = to_toml(other.get());
-      if (before != after) lines.push_back(fmt::format("{}: {} -> {}", field.name, before, after));
-    }
+  for (const Field& field : fields.all()) {
+    const Value other = b.setting(field.name);
+    const std::string before = to_toml(field.get()), after = to_toml(other);
+    if (before != after) lines.push_back(fmt::format("{}: {} -> {}", field.name, before, after));
   }
-  if (vision::to_toml(a.views()) != vision::to_toml(b.views())) lines.push_back("the views differ");
+  if (a.tables() != b.tables()) lines.push_back("the views differ");
   return lines;
 }
 

@@ -1,4 +1,4 @@
-// The whole configuration of a run on pictures: what a recipe file holds.
+// The configuration of a run: what a recipe file holds.
 #pragma once
 
 #include <memory>
@@ -10,59 +10,52 @@
 #include "vistas/learn/schedule.h"
 #include "vistas/learn/trainer.h"
 #include "vistas/recipe/methods.h"
-#include "vistas/vision/encoders/encoders.h"
-#include "vistas/vision/sources/source.h"
-#include "vistas/vision/tasks/image_batches.h"
-#include "vistas/vision/views/recipe.h"
+#include "vistas/recipe/training.h"
 
 namespace vistas::recipe {
 
-struct DataOptions {
-  std::string path;
-  vision::SourceOptions source;
-  vision::SampleViews views_of = vision::SampleViews::picture;
-  void fields(Fields& f) {
-    f.add("path", path,
-          "folder of pictures, list of paths, CIFAR or IDX folder, tar shard, .vpack");
-    source.fields(f);
-    f.add(
-        "views_of", views_of,
-        "what the views of a sample show: its picture, or two pictures of its class, which is "
-        "then one thing (method.mask_groups)",
-        {{"picture", vision::SampleViews::picture}, {"class", vision::SampleViews::pair_of_class}});
-  }
-};
-
-struct ViewOptions {
-  std::string recipe = "simclr";
-  vision::RecipeOptions options;
-  void fields(Fields& f);
-};
-
+// What every modality shares; ImageConfig and TextConfig add data, views and encoder.
 class Config {
  public:
-  // Every member at its default, then the leaves of `values`; unknown keys are usage errors.
-  explicit Config(const Value& values);
+  virtual ~Config() = default;
 
-  // Fields of everything but [[view]] tables; bound to this object.
+  // Every setting, bound to this object. Tables that are lists ([[view]]) are none.
   Fields fields();
+  // The value of one setting; none if there is no such setting.
+  Value setting(const std::string& name) const;
   // A recipe that gives this configuration again.
   std::string to_toml() const;
-  // The views of training: the [[view]] tables where there are any, else the named recipe.
-  vision::ViewRecipe views() const;
+  // The tables that are lists, as TOML.
+  virtual std::string tables() const { return ""; }
 
-  DataOptions data;
-  ViewOptions view_options;
-  vision::EncoderOptions encoder;
-  std::string method_name = "simclr";
+  virtual const std::string& data_path() const = 0;
+  // Opens the data and settles here what was left to them. This object must outlive the result.
+  virtual std::unique_ptr<Training> open() = 0;
+  // Takes what is left to the data here from a configuration of the same kind that open() settled.
+  virtual void settle_as(const Config& settled) = 0;
+  // Before open(): takes what the beginning of this run has left in its folder.
+  virtual void continue_from(const RunFolder&) {}
+
+  std::string method_name;
   std::shared_ptr<MethodChoice> method;
   learn::OptimizerOptions optimizer;
   learn::ScheduleOptions schedule;
   learn::TrainOptions train;
 
- private:
-  Value view_tables_{.data = ValueList{}};  // [[view]], empty if the named recipe is used
+ protected:
+  // Reads only the name of the method: the rest waits until the wing's members are there.
+  explicit Config(const Value& values);
+  virtual void own_fields(Fields& f) = 0;
 };
+
+// The configuration of the modality that data.modality names, images where it names none. Every
+// member has its default, then come the leaves of `values`; unknown keys are usage errors.
+std::unique_ptr<Config> read_config(const Value& values);
+
+// A recipe for data without one: `wanted` holds data.path and what else the user has set. The
+// modality is that of the files; size of the model, batch and epochs suit the data. A tree for
+// read_config(), with few leaves; those in `wanted` are not among them unless they are kept.
+Value suitable_settings(const Value& wanted);
 
 // Lines "key: a -> b" for every field in which two configurations differ.
 std::vector<std::string> differences(const Config& a, const Config& b);

@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
@@ -13,7 +12,6 @@
 #include "vistas/measure/knn.h"
 #include "vistas/measure/labels.h"
 #include "vistas/measure/splits.h"
-#include "vistas/recipe/environment.h"
 #include "vistas/vision/tasks/bundle.h"
 #include "vistas/vision/tasks/features.h"
 #include "vistas/vision/tasks/image_batches.h"
@@ -26,14 +24,14 @@ constexpr int64_t kScoreNeighbours = 20;
 constexpr double kHeldOut = 0.2;
 
 // The view with which pictures are embedded: that of the recipe without chance.
-vision::ViewRecipe preprocess_of(const Config& config) {
+vision::ViewRecipe preprocess_of(const ImageConfig& config) {
   return vision::builtin_recipe("eval", config.view_options.options);
 }
 
 // kNN accuracy on a fifth of some labelled pictures against the others; none without two pictures
 // of a class.
 std::function<double(learn::Encoder&)> online_score(
-    const Config& config, const std::shared_ptr<vision::ImageEncoder>& encoder,
+    const ImageConfig& config, const std::shared_ptr<vision::ImageEncoder>& encoder,
     const std::shared_ptr<const vision::ImageSource>& source) {
   if (source->class_names().size() < 2) return nullptr;
   std::vector<int64_t> labels;
@@ -69,19 +67,7 @@ std::function<double(learn::Encoder&)> online_score(
   };
 }
 
-// A text in the run's env.json; empty if there is none.
-std::string noted(const RunFolder& run, const std::string& key) {
-  const std::string file = (run.path() / "env.json").string();
-  const Value env = parse_json(read_file(file), file);
-  const auto found = env.table().find(key);
-  if (found == env.table().end()) return "";
-  const auto* text = std::get_if<std::string>(&found->second.data);
-  return text == nullptr ? "" : *text;
-}
-
-}  // namespace
-
-std::shared_ptr<const vision::ImageSource> open_training_data(const Config& config) {
+std::shared_ptr<const vision::ImageSource> open_pictures(const ImageConfig& config) {
   if (config.data.path.empty()) {
     throw Error(ErrorKind::usage, {.what = "data.path is empty",
                                    .fix = "Say where the pictures are: --data photos/"});
@@ -89,7 +75,12 @@ std::shared_ptr<const vision::ImageSource> open_training_data(const Config& conf
   return vision::open_source(config.data.path, config.data.source);
 }
 
-Value suitable_settings(const vision::ImageSource& source, const MethodEntry& method) {
+}  // namespace
+
+Value suitable_image_settings(const ImageConfig& wanted) {
+  const auto opened = open_pictures(wanted);
+  const vision::ImageSource& source = *opened;
+  const MethodEntry& method = method_named(wanted.method_name, "method");
   const int64_t n = source.size();
   std::vector<int> sides;
   std::string problem;
@@ -155,12 +146,11 @@ score_every = {}
   return settings;
 }
 
-void settle(Config& config, const vision::ImageSource& source) {
+// Settings that were left to the data: channels and size of the encoder's pictures.
+static void settle(ImageConfig& config, const std::shared_ptr<const vision::ImageSource>& source) {
   if (config.encoder.channels == 0) {
     vision::Image storage;
-    const vision::SampleReader reader(
-        std::shared_ptr<const vision::ImageSource>(&source, [](const auto*) {}),
-        config.data.source.on_bad_image);
+    const vision::SampleReader reader(source, config.data.source.on_bad_image);
     config.encoder.channels = reader.read(0, {}, storage).view.channels;
   }
   if (config.encoder.image_size == 0) {
@@ -168,59 +158,47 @@ void settle(Config& config, const vision::ImageSource& source) {
   }
 }
 
-ImageTraining image_training(const Config& config,
-                             std::shared_ptr<const vision::ImageSource> source) {
-  ImageTraining training;
-  learn::TrainParts& parts = training.parts;
-  const auto seed = static_cast<uint64_t>(config.train.seed);
-  training.batches = std::make_shared<vision::ImageBatches>(
-      source, config.views(), config.data.source.on_bad_image, seed, config.data.views_of);
-  parts.method = config.method->build(
-      [&](uint64_t s) { return vision::make_encoder(config.encoder, s); }, seed);
-  parts.data = training.batches;
-  parts.train = config.train;
-  parts.optimizer = config.optimizer;
-  parts.schedule = config.schedule;
-  parts.encoder_json = vision::bundle_json(config.encoder, preprocess_of(config));
-  if (config.train.score_every > 0) {
+ImageTraining::ImageTraining(ImageConfig& config)
+    : config_(config), source_(open_pictures(config)) {
+  settle(config, source_);
+}
+
+std::vector<std::pair<std::string, std::string>> ImageTraining::summary() const {
+  const vision::ViewRecipe views = config_.views();
+  return {{"data", fmt::format("{} ({} pictures)", config_.data.path, size())},
+          {"views", fmt::format("{}, {} a picture, {} px", config_.view_options.recipe,
+                                views.view_count(), views.views.front().height)},
+          {"encoder", config_.encoder.name}};
+}
+
+learn::TrainParts ImageTraining::parts() {
+  const auto seed = static_cast<uint64_t>(config_.train.seed);
+  batches_ = std::make_shared<vision::ImageBatches>(
+      source_, config_.views(), config_.data.source.on_bad_image, seed, config_.data.views_of);
+  learn::TrainParts parts;
+  parts.method = config_.method->build(
+      [&](uint64_t s) { return vision::make_encoder(config_.encoder, s); }, seed);
+  parts.data = batches_;
+  parts.train = config_.train;
+  parts.optimizer = config_.optimizer;
+  parts.schedule = config_.schedule;
+  parts.encoder_files = {
+      {"encoder.json", vision::bundle_json(config_.encoder, preprocess_of(config_))}};
+  if (config_.train.score_every > 0) {
     const auto encoder = std::dynamic_pointer_cast<vision::ImageEncoder>(parts.method->encoder());
-    parts.score = online_score(config, encoder, source);
+    parts.score = online_score(config_, encoder, source_);
+    parts.score_name = "online kNN";
   }
-  return training;
+  return parts;
 }
 
-void write_run_files(const RunFolder& run, const Config& config,
-                     const vision::ImageSource& source) {
-  Value env = environment();
-  auto& table = std::get<ValueTable>(env.data);
-  table["data"] = Value{.data = config.data.path};
-  table["data_fingerprint"] = Value{.data = fmt::format("{:016x}", vision::fingerprint(source))};
-  table["pictures"] = Value{.data = source.size()};
-  table["config"] = Value{.data = config.to_toml()};
-  write_file_atomic(run.path() / "env.json", to_json(env));
-  write_file_atomic(run.path() / "views.toml", vision::to_toml(config.views()));
-  write_file_atomic(run.config(), config.to_toml());  // last: from now on this is a run
+LeftOut ImageTraining::left_out() const {
+  const vision::BadImages bad = batches_->bad_images();
+  return {.name = "bad_images", .count = bad.count, .first = bad.first, .summary = bad.summary()};
 }
 
-Config began_with(const RunFolder& run) {
-  const std::string text = noted(run, "config");
-  return Config(text.empty() ? read_toml(run.config()) : parse_toml(text, "env.json: config"));
-}
-
-void check_same_data(const RunFolder& run, const vision::ImageSource& source) {
-  const std::string stored = noted(run, "data_fingerprint");
-  if (!stored.empty() && stored != fmt::format("{:016x}", vision::fingerprint(source))) {
-    throw Error(ErrorKind::data, {.what = run.path().string() + ": the pictures have changed since "
-                                                                "the run began",
-                                  .got = fmt::format("{} pictures", source.size()),
-                                  .fix = "Restore them, or start a new run"});
-  }
-}
-
-int64_t peak_memory_bytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return int64_t{usage.ru_maxrss} * 1024;
+void ImageTraining::write_files(const RunFolder& run) const {
+  write_file_atomic(run.path() / "views.toml", vision::to_toml(config_.views()));
 }
 
 }  // namespace vistas::recipe

@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "vistas/base/error.h"
+#include "vistas/base/random.h"
 
 namespace vistas::text {
 namespace {
@@ -206,6 +208,18 @@ void TextFile::take_header(const std::string& option) {
   if (!header_) return;
   columns_ = first;
   starts_.erase(starts_.begin());
+}
+
+uint64_t TextFile::fingerprint() const {
+  uint64_t hash = content_.size(), word = 0;
+  size_t at = 0;
+  for (; at + sizeof(word) <= content_.size(); at += sizeof(word)) {
+    std::memcpy(&word, content_.data() + at, sizeof(word));
+    hash = mix(hash, word);
+  }
+  word = 0;
+  std::memcpy(&word, content_.data() + at, content_.size() - at);
+  return mix(hash, word);
 }
 
 void TextFile::read(int64_t i, std::vector<std::string>& fields) const {

@@ -55,6 +55,8 @@ class TextFile {
   // Names from the header or of JSON members, otherwise "column 1", "column 2" ...
   const std::vector<std::string>& columns() const { return columns_; }
   const BadLines& bad() const { return bad_; }
+  // Of all bytes of the file.
+  uint64_t fingerprint() const;
 
  private:
   void find_rows(bool fail);

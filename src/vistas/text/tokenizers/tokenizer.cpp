@@ -13,8 +13,8 @@ namespace {
 constexpr int64_t kTextsAtATime = 256;
 
 TokenizedTexts tokenize_some(const Tokenizer& tokenizer, std::span<const std::string_view> texts,
-                             int64_t max_length) {
-  const SpecialTokens& special = tokenizer.special();
+                             int64_t max_length, bool marks) {
+  const SpecialTokens special = marks ? tokenizer.special() : SpecialTokens{};
   TokenizedTexts out;
   out.offsets.reserve(texts.size() + 1);
   for (const std::string_view text : texts) {
@@ -40,7 +40,7 @@ std::span<const int32_t> TokenizedTexts::operator[](int64_t i) const {
 }
 
 TokenizedTexts tokenize(const Tokenizer& tokenizer, std::span<const std::string_view> texts,
-                        int64_t max_length, int threads) {
+                        int64_t max_length, int threads, bool marks) {
   if (max_length < 3) {
     throw Error(ErrorKind::usage, {.what = "longest text in tokens",
                                    .got = fmt::to_string(max_length),
@@ -53,7 +53,7 @@ TokenizedTexts tokenize(const Tokenizer& tokenizer, std::span<const std::string_
     const int64_t begin = part * kTextsAtATime, end = std::min(begin + kTextsAtATime, count);
     done[static_cast<size_t>(part)] = tokenize_some(
         tokenizer, texts.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)),
-        max_length);
+        max_length, marks);
   });
   TokenizedTexts out;
   size_t ids = 0;

@@ -34,7 +34,7 @@ class Tokenizer {
   virtual bool continues_word(int32_t id) const = 0;
 };
 
-// Texts as ids, one after the other, each between begin and end.
+// Texts as ids, one after the other.
 struct TokenizedTexts {
   std::vector<int32_t> ids;
   std::vector<int64_t> offsets{0};  // text i is ids[offsets[i] .. offsets[i + 1])
@@ -44,9 +44,10 @@ struct TokenizedTexts {
   std::span<const int32_t> operator[](int64_t i) const;
 };
 
-// At most max_length ids a text, begin and end among them: what is beyond is cut off at the right.
-// max_length >= 3. The same for any number of threads (0: all cores).
+// Each text between begin and end, or without these marks. At most max_length ids a text, marks
+// among them: what is beyond is cut off at the right. max_length >= 3. The same for any number of
+// threads (0: all cores).
 TokenizedTexts tokenize(const Tokenizer& tokenizer, std::span<const std::string_view> texts,
-                        int64_t max_length, int threads = 0);
+                        int64_t max_length, int threads = 0, bool marks = true);
 
 }  // namespace vistas::text

@@ -1,0 +1,59 @@
+#include "vistas/recipe/text_config.h"
+
+#include "vistas/recipe/text_run.h"
+
+namespace vistas::recipe {
+
+void TextDataOptions::fields(Fields& f) {
+  f.add("modality", modality, "what the samples are", {"image", "text"});
+  f.add("path", path, "a file of texts: lines, TSV, CSV or JSONL, also with .gz");
+  file.fields(f);
+  f.add("columns", columns,
+        "columns of texts by name or number, in the order anchor, positive, negatives; empty: as "
+        "the file looks");
+  f.add("score", score, "column that says how alike two texts are; empty: as the file looks");
+  f.add("label", label, "column of classes; empty: as the file looks");
+  f.add("teacher", teacher,
+        "an encoder (as encoder.start) whose embeddings of the texts are the guide of the method "
+        "gist and the teacher of distill");
+  f.add("positives", positives,
+        "what belongs together: the columns of a row (one text: its views), views of its first "
+        "text, or the first text of a row and of the next (consecutive sentences)",
+        {{"columns", text::Positives::columns},
+         {"row", text::Positives::row},
+         {"next_row", text::Positives::next_row}});
+}
+
+TextConfig::TextConfig(const Value& values) : Config(values) {
+  if (method_name.empty()) method_name = "ranking";
+  method = method_named(method_name, "method").choose();
+  fields().set_all(values);
+}
+
+void TextConfig::own_fields(Fields& f) {
+  f.group("data", data);
+  f.group("tokenizer", tokenizer);
+  f.group("views", views);
+  f.group("encoder", encoder);
+}
+
+void TextConfig::settle_as(const Config& settled) {
+  const auto* other = dynamic_cast<const TextConfig*>(&settled);
+  if (other == nullptr) return;
+  if (encoder.max_length == 0) encoder.max_length = other->encoder.max_length;
+  if (encoder.vocabulary == 0) encoder.vocabulary = other->encoder.vocabulary;
+}
+
+void TextConfig::continue_from(const RunFolder& run) {
+  const auto find = [&](const char* name, std::string& place) {
+    if (std::filesystem::exists(run.path() / name)) place = (run.path() / name).string();
+  };
+  find("tokenizer.model", learned_tokenizer);
+  find("teacher.safetensors", teacher_embeddings);
+}
+
+std::unique_ptr<Training> TextConfig::open() {
+  return std::make_unique<TextTraining>(*this);
+}
+
+}  // namespace vistas::recipe

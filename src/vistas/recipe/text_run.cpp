@@ -1,0 +1,263 @@
+#include "vistas/recipe/text_run.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <span>
+
+#include "vistas/base/error.h"
+#include "vistas/base/files.h"
+#include "vistas/base/tensor_file.h"
+#include "vistas/learn/tensors.h"
+#include "vistas/text/tasks/embed.h"
+#include "vistas/text/tokenizers/train_vocabulary.h"
+
+namespace fs = std::filesystem;
+
+namespace vistas::recipe {
+namespace {
+
+constexpr int64_t kMaxLength = 256;
+
+std::shared_ptr<const text::TextFile> open_texts(const TextConfig& config) {
+  if (config.data.path.empty()) {
+    throw Error(ErrorKind::usage, {.what = "data.path is empty",
+                                   .fix = "Say where the texts are: --data corpus.txt"});
+  }
+  return std::make_shared<text::TextFile>(config.data.path, config.data.file);
+}
+
+text::Layout layout_of(const TextConfig& config, const text::TextFile& file) {
+  const TextDataOptions& data = config.data;
+  if (data.columns.empty() && data.score.empty() && data.label.empty()) {
+    return text::detect_layout(file);
+  }
+  return text::choose_layout(file, data.columns, data.score, data.label);
+}
+
+// A vocabulary of the texts to learn from.
+text::TextBundle learned_tokenizer(const TextConfig& config, const text::TextFile& file,
+                                   const text::Layout& layout) {
+  const text::TextColumns columns{&file, layout.texts};
+  return text::tokenizer_bundle(
+      {{"tokenizer.model",
+        text::train_vocabulary(std::span(&columns, 1), config.tokenizer.learned).model}});
+}
+
+}  // namespace
+
+TextTraining::TextTraining(TextConfig& config)
+    : config_(config), file_(open_texts(config)), layout_(layout_of(config, *file_)) {
+  const std::string& start = config.encoder.start;
+  if (!start.empty()) start_ = text::load_text_bundle(start);
+  if (!config.learned_tokenizer.empty()) {
+    start_ = text::tokenizer_bundle(text::read_tokenizer_files(config.learned_tokenizer));
+  } else if (!config.tokenizer.path.empty()) {
+    const auto chosen = text::tokenizer_bundle(text::read_tokenizer_files(config.tokenizer.path));
+    start_.tokenizer = chosen.tokenizer;
+    start_.tokenizer_files = chosen.tokenizer_files;
+  } else if (start.empty()) {
+    start_ = learned_tokenizer(config, *file_, layout_);
+    is_learned_ = true;
+  }
+  if (config.encoder.max_length == 0) {
+    config.encoder.max_length = start.empty() ? kMaxLength : start_.max_length;
+  }
+  if (config.encoder.vocabulary == 0) {
+    config.encoder.vocabulary = start_.tokenizer->vocabulary_size();
+  }
+  check_views_differ();
+  if (!config.data.teacher.empty()) teacher_ = teacher_embeddings();
+}
+
+at::Tensor TextTraining::teacher_embeddings() const {
+  if (!config_.teacher_embeddings.empty()) {
+    return learn::to_tensor(*TensorFile(config_.teacher_embeddings).find("embeddings"));
+  }
+  const text::TextBundle teacher = text::load_text_bundle(config_.data.teacher);
+  std::vector<at::Tensor> columns;
+  for (const int64_t column : layout_.texts) {
+    const std::vector<std::string> texts = text::column_texts(*file_, column);
+    const std::vector<std::string_view> views(texts.begin(), texts.end());
+    columns.push_back(text::embed_texts(teacher, views).values);
+    if (views_of_row() || config_.data.positives == text::Positives::next_row) break;
+  }
+  return at::stack(columns);
+}
+
+std::string TextTraining::unit() const {
+  if (views_of_row()) return "text";
+  return layout_.texts.size() > 2 ? "row" : "pair";
+}
+
+bool TextTraining::views_of_row() const {
+  return config_.data.positives == text::Positives::row ||
+         (config_.data.positives == text::Positives::columns && layout_.texts.size() == 1);
+}
+
+// Two views of one text by a static encoder are the same unless the views change it.
+void TextTraining::check_views_differ() const {
+  if (!views_of_row() || config_.views.recipe != text::TextRecipe::dropout) return;
+  const bool has_dropout = config_.encoder.start.empty() ? config_.encoder.name == "transformer"
+                                                         : start_.options.name == "transformer";
+  if (has_dropout || config_.method_name == "distill") return;
+  throw Error(
+      ErrorKind::usage,
+      {.what = "both views of a text would be the same",
+       .got = fmt::format("{}: {}; a static encoder, views.recipe = \"dropout\"", file_->name(),
+                          text::describe(layout_, *file_)),
+       .expected = "pairs (two columns of texts), a transformer, or views that change the text",
+       .fix = "For example --set views.recipe=crop"});
+}
+
+std::vector<std::pair<std::string, std::string>> TextTraining::summary() const {
+  std::string views = std::get<std::string>(config_.setting("views.recipe").data) + ", " +
+                      std::to_string(config_.views.count) + " a text";
+  if (!views_of_row()) {
+    views = config_.data.positives == text::Positives::next_row ? "a row and the next"
+                                                                : "the columns of a row";
+  }
+  const std::string tokenizer =
+      is_learned_
+          ? fmt::format("learned from the data ({})", config_.tokenizer.learned.kind)
+          : (config_.tokenizer.path.empty() ? config_.encoder.start : config_.tokenizer.path);
+  return {
+      {"data", fmt::format("{} ({} rows)", config_.data.path, size())},
+      {"columns", text::describe(layout_, *file_)},
+      {"views", views},
+      {"tokenizer", fmt::format("{} pieces, {}", start_.tokenizer->vocabulary_size(), tokenizer)},
+      {"encoder",
+       fmt::format("{}, at most {} tokens a text",
+                   config_.encoder.start.empty() ? config_.encoder.name : config_.encoder.start,
+                   config_.encoder.max_length)}};
+}
+
+text::TextBatchOptions TextTraining::batch_options() const {
+  const Value mask = config_.setting("method.mask_groups");
+  const auto* groups = std::get_if<bool>(&mask.data);
+  return {.positives = views_of_row() ? text::Positives::row : config_.data.positives,
+          .max_length = config_.encoder.max_length,
+          .groups = groups != nullptr && *groups,
+          .seed = static_cast<uint64_t>(config_.train.seed),
+          .given_name = config_.method_name == "gist" ? "guide" : "teacher",
+          .given = teacher_};
+}
+
+// Every encoder of a method begins anew: with random weights, or with those of encoder.start.
+std::shared_ptr<text::TextEncoder> TextTraining::make_encoder(uint64_t seed) const {
+  if (!config_.encoder.start.empty()) return text::load_text_bundle(config_.encoder.start).encoder;
+  return text::make_text_encoder(config_.encoder, seed);
+}
+
+learn::TrainParts TextTraining::parts() {
+  learn::TrainParts parts;
+  text::TextBatchOptions options = batch_options();
+  std::shared_ptr<text::TextEncoder> encoder;
+  parts.method = config_.method->build(
+      [&](uint64_t seed) {
+        encoder = make_encoder(seed);
+        return encoder;
+      },
+      static_cast<uint64_t>(config_.train.seed));
+  options.marks = encoder->wants_marks();
+  batches_ =
+      std::make_shared<text::TextBatches>(file_, layout_, start_.tokenizer, config_.views, options);
+  parts.data = batches_;
+  parts.train = config_.train;
+  parts.optimizer = config_.optimizer;
+  parts.schedule = config_.schedule;
+  text::TextBundle bundle = start_;
+  bundle.max_length = config_.encoder.max_length;
+  if (config_.encoder.start.empty()) bundle.options = config_.encoder;
+  parts.encoder_files = text::bundle_files(bundle);
+  return parts;
+}
+
+LeftOut TextTraining::left_out() const {
+  const text::BadLines& bad = file_->bad();
+  LeftOut out{
+      .name = "bad_lines", .count = bad.count, .first = bad.first, .summary = bad.summary()};
+  if (batches_->truncated() > 0) {
+    out.summary += fmt::format(
+        "{}{:.2f} % of the texts were cut at {} tokens (encoder.max_length)",
+        out.summary.empty() ? "" : "\n",
+        100 * static_cast<double>(batches_->truncated()) / static_cast<double>(batches_->made()),
+        config_.encoder.max_length);
+  }
+  return out;
+}
+
+// What was made of the data is kept, so that a resumed run has the same.
+void TextTraining::write_files(const RunFolder& run) const {
+  if (teacher_.defined()) {
+    learn::save_tensors(run.path() / "teacher.safetensors", {{"embeddings", teacher_}});
+  }
+  if (!is_learned_) return;
+  for (const auto& [name, content] : start_.tokenizer_files) {
+    write_file_atomic(run.path() / name, content);
+  }
+}
+
+bool holds_texts(const std::string& path) {
+  fs::path name = fs::path(path).filename();
+  if (name.extension() == ".gz") name = name.stem();
+  const std::string extension = name.extension().string();
+  for (const char* known : {".tsv", ".csv", ".jsonl", ".ndjson"}) {
+    if (extension == known) return true;
+  }
+  if (extension != ".txt" || !fs::is_regular_file(path)) return false;
+  std::ifstream file(path);
+  std::string line;
+  while (line.empty() && std::getline(file, line)) {
+  }
+  if (line.ends_with('\r')) line.pop_back();
+  return !fs::exists(line) && !fs::exists(fs::path(path).parent_path() / line);
+}
+
+Value suitable_text_settings(const TextConfig& wanted) {
+  const auto file = open_texts(wanted);
+  const text::Layout layout = layout_of(wanted, *file);
+  const bool single =
+      layout.texts.size() == 1 && wanted.data.positives != text::Positives::next_row;
+  const bool scored = layout.kind == text::LayoutKind::scored_pairs;
+  const bool transformer =
+      wanted.encoder.name == "transformer" ||
+      (!wanted.encoder.start.empty() &&
+       text::load_text_bundle(wanted.encoder.start).options.name == "transformer");
+  const auto rows = static_cast<double>(file->size());
+  const double most = transformer ? 64 : scored ? 256 : 2048;
+  // A power of two of which the data make four batches or more.
+  const double batch =
+      std::clamp(std::exp2(std::floor(std::log2(std::max(rows / 4, 2.0)))), 2.0, most);
+  // As many texts in all as take minutes on a small machine.
+  const double epochs =
+      transformer ? std::clamp(20'000 / rows, 1.0, 10.0) : std::clamp(600'000 / rows, 1.0, 20.0);
+  return parse_toml(
+      fmt::format(R"([data]
+modality = "text"
+[views]
+recipe = "{}"
+[method]
+name = "{}"
+[optimizer]
+name = "{}"
+weight_decay = 0
+[schedule]
+name = "linear"
+lr = {}
+warmup = {}
+lr_scaling = "none"
+[train]
+batch = {}
+epochs = {}
+)",
+                  single && !transformer ? "crop" : "dropout", scored ? "scored" : "ranking",
+                  transformer ? "adamw" : "adam", transformer ? 3e-5 : 0.01, 0.1,
+                  static_cast<int64_t>(batch), static_cast<int64_t>(epochs)),
+      "the settings for this data");
+}
+
+}  // namespace vistas::recipe

@@ -1,0 +1,218 @@
+#include "vistas/text/tasks/huggingface.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "vistas/base/error.h"
+#include "vistas/base/files.h"
+#include "vistas/learn/tensors.h"
+#include "vistas/text/tokenizers/load.h"
+
+namespace vistas::text {
+namespace {
+
+namespace fs = std::filesystem;
+
+Error bad(const std::string& what, const std::string& got, const std::string& expected) {
+  return Error(ErrorKind::data, {.what = what, .got = got, .expected = expected});
+}
+
+// The weights of a folder, in one file or in several.
+std::vector<std::unique_ptr<TensorFile>> open_weights(const fs::path& folder) {
+  std::vector<std::unique_ptr<TensorFile>> files;
+  if (const fs::path single = folder / "model.safetensors"; fs::exists(single)) {
+    files.push_back(std::make_unique<TensorFile>(single));
+    return files;
+  }
+  const fs::path index = folder / "model.safetensors.index.json";
+  if (!fs::exists(index)) {
+    throw bad(folder.string(), "no weights",
+              "model.safetensors or model.safetensors.index.json in it");
+  }
+  const auto json = nlohmann::json::parse(read_file(index), nullptr, false);
+  if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) {
+    throw bad(index.string(), "no weight_map", "one");
+  }
+  std::set<std::string> names;
+  for (const auto& [tensor, file] : json["weight_map"].items()) {
+    // Nothing outside the folder is read.
+    const fs::path name = file.is_string() ? file.get<std::string>() : "";
+    if (name.empty() || name.filename() != name) {
+      throw bad(index.string() + ": file of " + tensor, file.dump(),
+                "the name of a file beside it");
+    }
+    names.insert(name.string());
+  }
+  for (const std::string& name : names)
+    files.push_back(std::make_unique<TensorFile>(folder / name));
+  return files;
+}
+
+std::string shape_of(at::IntArrayRef shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+// Copies `view` into `target`, whatever kind of floating point number it holds.
+void copy(const TensorView& view, const at::Tensor& target, const fs::path& folder) {
+  const bool floats = view.dtype == DType::f32 || view.dtype == DType::f16 ||
+                      view.dtype == DType::bf16 || view.dtype == DType::f64;
+  if (!floats || view.shape != target.sizes().vec()) {
+    throw Error(ErrorKind::data,
+                {.what = fmt::format("{}: tensor '{}'", folder.string(), view.name),
+                 .got = fmt::format("{} {}", name_of(view.dtype), shape_of(view.shape)),
+                 .expected = fmt::format("F32, F16 or BF16 {}", shape_of(target.sizes())),
+                 .fix = "The weights belong to another config.json"});
+  }
+  target.copy_(learn::to_tensor(view));
+}
+
+// Fills `targets` with the tensors of the folder, whose names `ours` translates ("": not wanted).
+// Returns the names of the targets that the folder does not have.
+std::vector<std::string> fill(const fs::path& folder, const learn::NamedTensors& targets,
+                              const std::function<std::string(const std::string&)>& ours) {
+  const at::NoGradGuard no_grad;
+  std::map<std::string, at::Tensor> missing(targets.begin(), targets.end());
+  for (const auto& file : open_weights(folder)) {
+    for (const TensorView& view : file->tensors()) {
+      const std::string name = ours(view.name);
+      if (name.empty()) continue;
+      const auto found = missing.find(name);
+      if (found == missing.end()) {
+        throw bad(fmt::format("{}: tensor '{}'", folder.string(), view.name),
+                  "not part of the architecture, or there twice", "the tensors of config.json");
+      }
+      copy(view, found->second, folder);
+      missing.erase(found);
+    }
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : missing) names.push_back(name);
+  return names;
+}
+
+void require_none(const std::vector<std::string>& missing, const fs::path& folder) {
+  if (missing.empty()) return;
+  throw bad(folder.string(),
+            fmt::format("no tensor '{}'{}", missing.front(),
+                        missing.size() == 1 ? "" : fmt::format(" and {} more", missing.size() - 1)),
+            "all tensors of the architecture that config.json describes");
+}
+
+void load_projection(const fs::path& folder, Transformer& encoder) {
+  learn::NamedTensors targets;
+  for (const auto& [name, tensor] : learn::named_tensors(encoder)) {
+    if (name.starts_with("projection.")) targets.emplace_back(name, tensor);
+  }
+  auto missing = fill(folder, targets, [](const std::string& name) {
+    return name.starts_with("linear.") ? "projection." + name.substr(7) : name;
+  });
+  // A dense layer may be without a bias.
+  if (missing == std::vector<std::string>{"projection.bias"}) {
+    const at::NoGradGuard no_grad;
+    for (auto& [name, tensor] : targets) {
+      if (name == missing.front()) tensor.zero_();
+    }
+    missing.clear();
+  }
+  require_none(missing, folder);
+}
+
+void replace(std::string& text, std::string_view from, std::string_view to) {
+  if (const size_t at = text.find(from); at != std::string::npos) text.replace(at, from.size(), to);
+}
+
+void check_vocabulary(const Tokenizer& tokenizer, const HuggingFaceFolder& folder) {
+  if (tokenizer.vocabulary_size() > folder.options.vocabulary) {
+    throw bad(folder.transformer.string() + ": vocabulary of the tokenizer",
+              fmt::format("{} ids", tokenizer.vocabulary_size()),
+              fmt::format("at most vocab_size of config.json, {}", folder.options.vocabulary));
+  }
+  // Lower-casing before the tokenizer is left to those that do it themselves.
+  bool keeps_case = false;
+  for (char letter = 'a'; letter <= 'z'; ++letter) {
+    const char capital = static_cast<char>(letter - 'a' + 'A');
+    std::vector<int32_t> lower, upper;
+    tokenizer.append({&letter, 1}, lower);
+    tokenizer.append({&capital, 1}, upper);
+    keeps_case = keeps_case || lower != upper;
+  }
+  if (folder.lowercase && keeps_case) {
+    throw bad(folder.transformer.string() + ": do_lower_case",
+              "true, with a tokenizer that tells capitals apart", "false");
+  }
+}
+
+}  // namespace
+
+std::string transformer_tensor_name(const std::string& name, TransformerFamily family) {
+  std::string out = name;
+  for (const std::string_view prefix :
+       {"0.auto_model.", "auto_model.", "model.", "bert.", "roberta.", "distilbert.", "mpnet."}) {
+    if (out.starts_with(prefix)) out.erase(0, prefix.size());
+  }
+  if (family == TransformerFamily::distilbert) {
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kNames{
+        {{"transformer.layer.", "encoder.layer."},
+         {".attention.q_lin.", ".attention.self.query."},
+         {".attention.k_lin.", ".attention.self.key."},
+         {".attention.v_lin.", ".attention.self.value."},
+         {".attention.out_lin.", ".attention.output.dense."},
+         {".sa_layer_norm.", ".attention.output.LayerNorm."},
+         {".ffn.lin1.", ".intermediate.dense."},
+         {".ffn.lin2.", ".output.dense."},
+         {".output_layer_norm.", ".output.LayerNorm."}}};
+    for (const auto& [from, to] : kNames) replace(out, from, to);
+  } else if (family == TransformerFamily::mpnet) {
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kNames{
+        {{".attention.attn.q.", ".attention.self.query."},
+         {".attention.attn.k.", ".attention.self.key."},
+         {".attention.attn.v.", ".attention.self.value."},
+         {".attention.attn.o.", ".attention.output.dense."},
+         {".attention.LayerNorm.", ".attention.output.LayerNorm."}}};
+    for (const auto& [from, to] : kNames) replace(out, from, to);
+  }
+  replace(out, "LayerNorm.gamma", "LayerNorm.weight");
+  replace(out, "LayerNorm.beta", "LayerNorm.bias");
+  const bool ours = out.starts_with("embeddings.") || out.starts_with("encoder.");
+  return ours && !out.ends_with("position_ids") ? out : "";
+}
+
+std::shared_ptr<Transformer> load_transformer(const HuggingFaceFolder& folder) {
+  const auto encoder = std::make_shared<Transformer>(folder.options, std::nullopt);
+  learn::NamedTensors targets;
+  for (const auto& [name, tensor] : learn::named_tensors(*encoder)) {
+    if (!name.starts_with("projection.")) targets.emplace_back(name, tensor);
+  }
+  require_none(fill(folder.transformer, targets,
+                    [&](const std::string& name) {
+                      return transformer_tensor_name(name, folder.options.family);
+                    }),
+               folder.transformer);
+  if (!folder.projection.empty()) load_projection(folder.projection, *encoder);
+  encoder->eval();
+  return encoder;
+}
+
+TextBundle load_hugging_face(const fs::path& path) {
+  const HuggingFaceFolder folder = read_hugging_face(path);
+  TextBundle bundle;
+  bundle.tokenizer = load_tokenizer(folder.transformer);
+  check_vocabulary(*bundle.tokenizer, folder);
+  bundle.encoder = load_transformer(folder);
+  bundle.max_length = folder.max_length;
+  bundle.prompt = folder.prompt;
+  bundle.tokenizer_files = read_tokenizer_files(folder.transformer);
+  bundle.options.name = "transformer";
+  bundle.options.transformer = folder.options;
+  bundle.options.vocabulary = folder.options.vocabulary;
+  bundle.options.max_length = bundle.max_length;
+  return bundle;
+}
+
+}  // namespace vistas::text

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Training on texts: what kind of file decides what is learned; use, resuming and bad input."""
+import gzip
+import json
+import random
+import shutil
+import signal
+import time
+import unittest
+
+import support
+
+SYLLABLES = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
+SMALL = ["encoder.static.dim=16", "tokenizer.size=120", "train.batch=32", "train.log_every=1",
+         "train.precision=fp32"]
+
+
+def sentences(count, seed):
+    """Of three to seven words of two languages: a word of one has one word of the other."""
+    draw = random.Random(seed)
+    pairs = []
+    for _ in range(count):
+        numbers = [draw.randrange(len(SYLLABLES)) for _ in range(draw.randint(3, 7))]
+        pairs.append((" ".join(SYLLABLES[n] for n in numbers),
+                      " ".join(SYLLABLES[-1 - n].upper() + "x" for n in numbers)))
+    return pairs
+
+
+class Text(support.ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        pairs = sentences(600, 1)
+        (cls.folder / "pairs.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in pairs))
+        (cls.folder / "lines.txt").write_text("".join(f"{a}\n" for a, _ in pairs))
+        with gzip.open(cls.folder / "scored.csv.gz", "wt") as out:
+            out.write("sentence1,sentence2,score\n")
+            for (a, b), (other, _) in zip(pairs, sentences(600, 2)):
+                out.write(f'"{a}","{b if len(a) % 2 else other}",{5 if len(a) % 2 else 0}\n')
+
+    def learn(self, data, out, *more, arguments=()):
+        result = self.vistas("train", data, "--out", out, *support.settings([*SMALL, *more]),
+                             *arguments)
+        self.assertEqual(result.code, 0, result)
+        return result
+
+    def test_pairs_are_ranked(self):
+        result = self.learn("pairs.tsv", "ranked", "train.epochs=20")
+        for words in ("pairs of column 1, column 2", "600 rows", "ranking", "static"):
+            self.assertIn(words, result.out)
+        losses = [json.loads(line).get("loss") for line in
+                  (self.folder / "ranked/metrics.jsonl").read_text().splitlines()]
+        self.assertLess(losses[-1], 0.6 * losses[0], losses)
+        last = self.folder / "ranked/checkpoints/last"
+        self.assertEqual({p.name for p in last.iterdir()},
+                         {"encoder.json", "encoder.safetensors", "progress.json",
+                          "state.safetensors", "tokenizer.model"})
+        config = (self.folder / "ranked/config.toml").read_text()
+        self.assertIn('modality = "text"', config)
+
+    def test_lines_are_cropped_for_a_static_encoder(self):
+        result = self.learn("lines.txt", "cropped", "train.epochs=2")
+        self.assertIn("crop", result.out)
+        self.assertIn("texts of column 1", result.out)
+
+    def test_scores_decide_the_method(self):
+        result = self.learn("scored.csv.gz", "scored", "train.epochs=2")
+        self.assertIn("scored pairs of sentence1, sentence2, score in score", result.out)
+
+    def test_a_transformer_from_nothing(self):
+        small = ["layers=1", "hidden=16", "heads=2", "intermediate=32", "max_positions=32"]
+        result = self.learn("lines.txt", "transformer", "encoder.name=transformer",
+                            *("encoder.transformer." + s for s in small), "train.epochs=1",
+                            "encoder.max_length=16")
+        self.assertIn("dropout, 2 a text", result.out)
+
+    def test_a_run_begins_with_another(self):
+        self.learn("pairs.tsv", "first", "train.epochs=1")
+        result = self.learn("pairs.tsv", "second", "train.epochs=1",
+                            arguments=("--encoder", "first"))
+        self.assertIn("first", result.out)
+        tokenizer = "checkpoints/last/tokenizer.model"
+        self.assertEqual(support.digest(self.folder / "first" / tokenizer),
+                         support.digest(self.folder / "second" / tokenizer))
+
+    def test_a_killed_run_goes_on_to_the_bit(self):
+        settings = ["train.epochs=12", "train.checkpoint_every=1"]
+        self.learn("pairs.tsv", "whole", *settings)
+        process = self.start("train", "pairs.tsv", "--out", "killed",
+                             *support.settings([*SMALL, *settings]))
+        path = self.folder / "killed/metrics.jsonl"
+        while process.poll() is None and not (path.exists() and
+                                              path.read_bytes().count(b"\n") > 50):
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        self.assertEqual(process.returncode, -signal.SIGKILL)
+        shutil.move(self.folder / "killed", self.folder / "moved")
+        self.succeeds("train", "--resume", "moved")
+        for name in ("encoder.safetensors", "state.safetensors", "tokenizer.model"):
+            last = "checkpoints/last/" + name
+            self.assertEqual(support.digest(self.folder / "whole" / last),
+                             support.digest(self.folder / "moved" / last), name)
+        self.fails(2, ["train.batch", "differ"], "train", "--resume", "moved", "--batch", "16")
+        (self.folder / "changed.tsv").write_text("a\tb\n" * 600)
+        shutil.copy(self.folder / "pairs.tsv", self.folder / "kept.tsv")
+        shutil.copy(self.folder / "changed.tsv", self.folder / "pairs.tsv")
+        self.fails(3, ["pairs have changed"], "train", "--resume", "moved")
+        shutil.copy(self.folder / "kept.tsv", self.folder / "pairs.tsv")
+
+    def test_bad_lines_are_counted_or_refused(self):
+        pairs = (self.folder / "pairs.tsv").read_bytes().splitlines(keepends=True)
+        bad = [b"one column\n", b"\xff\xfe\tb\n", b"a" * (1 << 20) + b"\tb\n", b"a\tb\tc\n"]
+        (self.folder / "bad.tsv").write_bytes(b"".join(pairs[:300] + bad + pairs[300:]))
+        result = self.learn("bad.tsv", "skipped", "train.epochs=1")
+        self.assertIn("4 lines were left out", result.out)
+        for line, words in ((301, "1 columns"), (302, "UTF-8"), (303, "bytes"), (304, "3 columns")):
+            self.assertIn(f"line {line}: ", result.out)
+            self.assertIn(words, result.out)
+        self.fails(3, ["bad.tsv: line 301"], "train", "bad.tsv", "--out", "refused",
+                   *support.settings([*SMALL, 'data.on_bad_line="fail"']))
+        self.assertFalse((self.folder / "refused").exists())
+
+    def test_what_cannot_be_learned_from(self):
+        (self.folder / "empty.tsv").write_text("")
+        self.fails(3, ["empty.tsv", "empty file"], "train", "empty.tsv")
+        self.fails(2, ["no column", "column 2"], "train", "lines.txt", "--columns", "1,2")
+        self.fails(2, ["would be the same", "crop"], "train", "lines.txt", "--set",
+                   "views.recipe=dropout", *support.settings(SMALL))
+        self.fails(2, ["score"], "train", "pairs.tsv", "--method", "scored", "--out", "x",
+                   *support.settings(SMALL))
+        self.fails(3, ["nowhere"], "train", "lines.txt", "--encoder", "nowhere")
+
+    def test_long_texts_are_cut_and_counted(self):
+        result = self.learn("pairs.tsv", "cut", "train.epochs=1", "encoder.max_length=4")
+        self.assertIn("of the texts were cut at 4 tokens", result.out)
+
+
+if __name__ == "__main__":
+    unittest.main()
