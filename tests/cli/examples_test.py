@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Every command's help: a sentence, --json, and three examples, which are run in their order."""
 import json
+import random
 import re
 import shlex
 import shutil
@@ -19,6 +20,7 @@ class Examples(support.ProgramTest):
         support.make_photos(cls.folder / "photos")
         support.make_labelled(cls.folder / "labelled")
         support.write(cls.folder / "query.png", support.picture("circle", 7))
+        cls.make_texts()
         for name in ("recipes", "examples"):
             shutil.copytree(support.REPOSITORY / name, cls.folder / name)
         if (support.REPOSITORY / CIFAR).is_dir():
@@ -26,6 +28,26 @@ class Examples(support.ProgramTest):
             (cls.folder / CIFAR).symlink_to(support.REPOSITORY / CIFAR)
         listing = cls.vistas("--help").out.split("Subcommands:\n")[1].split("\n\n")[0]
         cls.commands = dict(re.findall(r"^  (\w[\w-]*) +(.+)$", listing, re.MULTILINE))
+
+    @classmethod
+    def make_texts(cls):
+        """english.txt and other.txt, translations; pairs.tsv, scored.csv; a run on the pairs."""
+        words = "where is the station house tree a red old dog runs near".split()
+        draw = random.Random(1)
+        pairs = []
+        for _ in range(300):
+            chosen = [draw.randrange(len(words)) for _ in range(draw.randint(3, 6))]
+            pairs.append((" ".join(words[i] for i in chosen),
+                          " ".join(words[i][::-1].upper() for i in chosen)))
+        for name, texts in (("english.txt", [a for a, _ in pairs]),
+                            ("other.txt", [b for _, b in pairs]),
+                            ("pairs.tsv", [f"{a}\t{b}" for a, b in pairs]),
+                            ("scored.csv", [f"{a},{pairs[i // 2][1]},{int(i // 2 == i)}"
+                                            for i, (a, _) in enumerate(pairs)])):
+            support.write(cls.folder / name, "".join(f"{text}\n" for text in texts))
+        result = cls.vistas("train", "pairs.tsv", "--out", "runs/text", *support.settings(
+            ["encoder.static.dim=16", "tokenizer.size=100", "train.batch=32", "train.epochs=5"]))
+        assert result.code == 0, result
 
     def help_of(self, command):
         return self.succeeds(command, "--help").out
