@@ -41,16 +41,6 @@ at::Tensor relative_bias(const at::Tensor& table, int64_t length) {
   return at::embedding(table, bucket.to(table.device())).permute({2, 0, 1}).unsqueeze(0);
 }
 
-// What the attention of all layers adds to its scores; undefined where that is nothing.
-at::Tensor attention_mask(const PackedTexts& texts, const at::Tensor& relative) {
-  const at::Tensor real =
-      texts.same_length() ? at::Tensor() : token_mask(texts).unsqueeze(1).unsqueeze(1);
-  if (!relative.defined()) return real;
-  const at::Tensor bias = relative_bias(relative, texts.longest);
-  if (!real.defined()) return bias;
-  return bias.masked_fill(real.logical_not(), -std::numeric_limits<double>::infinity());
-}
-
 }  // namespace
 
 void TransformerOptions::fields(Fields& f) {
@@ -143,23 +133,40 @@ int64_t Transformer::dim() const {
                                  : options_.hidden * static_cast<int64_t>(options_.pooling.size());
 }
 
-at::Tensor Transformer::encode(const at::Tensor& ids, const at::Tensor& length) {
-  const PackedTexts texts = pack_texts(ids, length);
+PackedTexts Transformer::packed(const at::Tensor& ids, const at::Tensor& length) const {
+  PackedTexts texts = pack_texts(ids, length);
   if (texts.longest > max_length()) {
     throw Error(ErrorKind::usage, {.what = "a text for this encoder",
                                    .got = fmt::format("{} ids", texts.longest),
                                    .expected = fmt::format("at most {}", max_length())});
   }
+  return texts;
+}
+
+at::Tensor Transformer::encode(const at::Tensor& ids, const at::Tensor& length) {
+  const PackedTexts texts = packed(ids, length);
   const at::Tensor mask = attention_mask(texts, relative_);
   at::Tensor x = embeddings_->forward(texts);
   for (const auto& layer : layers_) x = layer->forward(x, texts, mask);
-  at::Tensor pooled = pool(x, texts, options_.pooling);
+  return finish(pool(x, texts, options_.pooling));
+}
+
+at::Tensor Transformer::finish(at::Tensor pooled) {
   if (projection_) {
     // In float32 also under autocast: it is small, and its errors would be those of the result.
     const learn::AutocastScope exact(pooled.device(), "fp32");
     pooled = activate(projection_->forward(pooled), options_.projection_activation);
   }
   return options_.normalize ? contrast::unit_rows(pooled) : pooled;
+}
+
+at::Tensor attention_mask(const PackedTexts& texts, const at::Tensor& relative) {
+  const at::Tensor real =
+      texts.same_length() ? at::Tensor() : token_mask(texts).unsqueeze(1).unsqueeze(1);
+  if (!relative.defined()) return real;
+  const at::Tensor bias = relative_bias(relative, texts.longest);
+  if (!real.defined()) return bias;
+  return bias.masked_fill(real.logical_not(), -std::numeric_limits<double>::infinity());
 }
 
 at::Tensor activate(const at::Tensor& x, Activation activation) {

@@ -9,6 +9,7 @@
 
 #include "vistas/base/options.h"
 #include "vistas/learn/layers.h"
+#include "vistas/text/encoders/packed.h"
 #include "vistas/text/encoders/text_encoder.h"
 
 namespace vistas::text {
@@ -58,21 +59,23 @@ class Transformer : public TextEncoder {
   Transformer(const TransformerOptions& options, std::optional<uint64_t> seed);
 
   at::Tensor encode(const at::Tensor& ids, const at::Tensor& length) override;
+  // Weights are joined and converted to the precision once; what lies between layers stays float32.
+  Frozen frozen(const std::string& precision) override;
   int64_t dim() const override;
   bool wants_marks() const override { return true; }
   int64_t max_length() const override { return options_.max_positions - options_.first_position; }
   const TransformerOptions& options() const { return options_; }
 
  private:
+  PackedTexts packed(const at::Tensor& ids, const at::Tensor& length) const;
+  at::Tensor finish(at::Tensor pooled);
+
   TransformerOptions options_;
   std::shared_ptr<TransformerEmbeddings> embeddings_;
   std::vector<std::shared_ptr<TransformerLayer>> layers_;
   at::Tensor relative_;  // [buckets, heads], mpnet
   std::shared_ptr<learn::Linear> projection_;
 };
-
-// act(x); `none` gives x.
-at::Tensor activate(const at::Tensor& x, Activation activation);
 
 // The bucket of MPNet (and T5) of key position - query position: 32 buckets, exact up to 8 in each
 // direction, then logarithmic up to 128. Raffel et al., "T5", 2020.

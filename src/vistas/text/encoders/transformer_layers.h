@@ -34,4 +34,11 @@ struct TransformerLayer : torch::nn::Module {
   at::Tensor attention(const at::Tensor& x, const PackedTexts& texts, const at::Tensor& mask);
 };
 
+// act(x); `none` gives x.
+at::Tensor activate(const at::Tensor& x, Activation activation);
+
+// What the attention of all layers adds to its scores: padding and, with a table [buckets, heads],
+// biases of relative positions. Undefined where that is nothing.
+at::Tensor attention_mask(const PackedTexts& texts, const at::Tensor& relative);
+
 }  // namespace vistas::text

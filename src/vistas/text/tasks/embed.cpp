@@ -1,8 +1,11 @@
 #include "vistas/text/tasks/embed.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <atomic>
+#include <mutex>
 #include <numeric>
 
 #include "vistas/learn/precision.h"
@@ -47,31 +50,67 @@ TokenizedTexts tokenized(const TextBundle& bundle, std::span<const std::string_v
   return tokenize(*bundle.tokenizer, views, bundle.max_length, threads, marks);
 }
 
+// About 1,024 ids keep what lies between layers in the caches; there are several batches for each
+// thread, so that all end at about the same time.
+int64_t tokens_at_once(const TokenizedTexts& texts, const EmbedOptions& options, int64_t workers) {
+  if (workers == 1) return options.batch_tokens;
+  const auto all = static_cast<int64_t>(texts.ids.size());
+  return std::min(options.batch_tokens, std::clamp<int64_t>(all / (4 * workers), 256, 1024));
+}
+
+std::vector<std::span<const int64_t>> cut(const TokenizedTexts& texts,
+                                          std::span<const int64_t> order, int64_t tokens) {
+  std::vector<std::span<const int64_t>> groups;
+  for (size_t begin = 0; begin < order.size();) {
+    const auto longest = std::max<int64_t>(1, static_cast<int64_t>(texts[order[begin]].size()));
+    const auto rows = static_cast<size_t>(std::max<int64_t>(1, tokens / longest));
+    groups.push_back(order.subspan(begin, std::min(rows, order.size() - begin)));
+    begin += groups.back().size();
+  }
+  return groups;
+}
+
 }  // namespace
 
 TextEmbeddings embed_texts(const TextBundle& bundle, std::span<const std::string_view> texts,
                            const EmbedOptions& options, const EmbedProgress& progress) {
-  const at::NoGradGuard no_grad;
   const at::Device device = learn::choose_device(options.device);
   const std::string precision = learn::choose_precision(options.precision, device);
   const TokenizedTexts ids = tokenized(bundle, texts, options.threads);
   const std::vector<int64_t> order = by_length(ids);
   TextEmbeddings out{at::empty({ids.size(), bundle.encoder->dim()}), ids.truncated};
   bundle.encoder->to(device);
-  for (size_t begin = 0; begin < order.size();) {
-    const auto longest = std::max<int64_t>(1, static_cast<int64_t>(ids[order[begin]].size()));
-    const auto rows = static_cast<size_t>(std::max<int64_t>(1, options.batch_tokens / longest));
-    const auto group = std::span(order).subspan(begin, std::min(rows, order.size() - begin));
-    const PaddedIds batch = padded(ids, group);
-    const learn::AutocastScope autocast(device, precision);
-    const at::Tensor values = bundle.encoder->encode(batch.ids.to(device), batch.length.to(device))
-                                  .to(at::kCPU, at::kFloat);
-    const at::Tensor places =
-        at::tensor(at::ArrayRef<int64_t>(group.data(), group.size()), at::kLong);
-    out.values.index_copy_(0, places, values);
-    begin += group.size();
-    if (progress) progress(static_cast<int64_t>(begin), ids.size());
-  }
+  bundle.encoder->eval();
+  const TextEncoder::Frozen encode = bundle.encoder->frozen(precision);
+  const int64_t workers = device.is_cpu() ? at::get_num_threads() : 1;
+  const auto groups = cut(ids, order, tokens_at_once(ids, options, workers));
+
+  std::atomic<size_t> next = 0;
+  std::mutex mutex;  // of progress
+  int64_t done = 0;
+  const auto work = [&] {
+    const at::NoGradGuard no_grad;
+    for (size_t i = next++; i < groups.size(); i = next++) {
+      const PaddedIds batch = padded(ids, groups[i]);
+      const at::Tensor values =
+          encode(batch.ids.to(device), batch.length.to(device)).to(at::kCPU).contiguous();
+      const float* row = values.const_data_ptr<float>();
+      float* rows = out.values.mutable_data_ptr<float>();
+      for (const int64_t text : groups[i]) {
+        std::copy_n(row, values.size(1), rows + text * values.size(1));
+        row += values.size(1);
+      }
+      if (!progress) continue;
+      const std::lock_guard lock(mutex);
+      progress(done += values.size(0), ids.size());
+    }
+  };
+  // Each thread has batches of its own, which scales better than products cut in pieces; a batch
+  // alone is left to the threads of LibTorch.
+  at::parallel_for(0, std::min(workers, static_cast<int64_t>(groups.size())), 1,
+                   [&](int64_t begin, int64_t end) {
+                     if (begin < end) work();
+                   });
   return out;
 }
 
