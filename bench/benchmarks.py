@@ -298,6 +298,33 @@ def measure(s):
               entries[0]["time_unit"], lower_is_better=True)
 
 
+def write_stsb_lines(s):
+    """The sentences of STS-B, train, a line each, where the programs look for them."""
+    with open(s.data / "stsb/en-train.csv", encoding="utf-8", newline="") as file:
+        sentences = [text for a, b, _ in csv.reader(file) for text in (a, b)]
+    (s.data / "texts").mkdir(exist_ok=True)
+    (s.data / "texts/stsb.txt").write_text("\n".join(sentences) + "\n", encoding="utf-8")
+
+
+def encode(s):
+    """all-MiniLM-L6-v2: 320 sentences of STS-B to embeddings, two threads, fp32 and bf16."""
+    if not os.environ.get("VISTAS_MINILM"):
+        return s.skip("no VISTAS_MINILM: `./dev bench encode` installs it")
+    if not s.has_data("stsb"):
+        return
+    write_stsb_lines(s)
+    ours = s.google("encode_bench")
+    env = {"THREADS": "2", "MAXT": "3", "DATA": f"{os.environ.get('VISTAS_DATA', '')}/text"}
+    beside = {"fp32": {"sentence-transformers fp32": "torch-fp32", "CTranslate2 fp32": "ct2-fp32"},
+              "bf16": {"sentence-transformers bf16": "torch-bf16"}}
+    for precision, peers in beside.items():
+        theirs = {name: line["per_s"] for name, backend in peers.items()
+                  for line in s.peer("throughput", backend, "stsb", "320", part="text", env=env)}
+        s.row(f"sentences of STS-B, {precision}",
+              median(ours.get(f"encode_lines/stsb_{precision}/320/real_time"), "items_per_second"),
+              "texts/s", peers=theirs, need=1, per_peer=True)
+
+
 def tokenize(s):
     """WordPiece: sentences of STS-B and reviews of IMDB to ids, with two threads and with one."""
     if not os.environ.get("VISTAS_MINILM"):
@@ -376,5 +403,5 @@ def static(s):
               "ms", lower_is_better=True)
 
 
-QUICK = [views, step, optim, loss, loader, start, sources, measure, tokenize, static]
+QUICK = [views, step, optim, loss, loader, start, sources, measure, tokenize, encode, static]
 LONG = [cache, quality, demo]  # some minutes each

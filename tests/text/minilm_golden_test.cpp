@@ -8,7 +8,7 @@
 
 #include "support/golden.h"
 #include "vistas/learn/precision.h"
-#include "vistas/text/sources/records.h"
+#include "vistas/text/sources/text_file.h"
 #include "vistas/text/tasks/embed.h"
 
 namespace vistas::text {
@@ -56,6 +56,14 @@ void expect_like(const at::Tensor& got, const at::Tensor& want, double cosine, d
   EXPECT_LE((got.norm(2, {1}) - 1).abs().max().item<double>(), 1e-5);
 }
 
+// [N] float64: the rank of each value from 0, the mean of their ranks for equal ones.
+at::Tensor ranks(const at::Tensor& x) {
+  const at::Tensor v = x.to(at::kDouble);
+  const at::Tensor below = (v.unsqueeze(0) < v.unsqueeze(1)).sum(1);
+  const at::Tensor equal = (v.unsqueeze(0) == v.unsqueeze(1)).sum(1);
+  return below.to(at::kDouble) + (equal.to(at::kDouble) - 1) / 2;
+}
+
 TEST_F(MiniLm, EncodesIdsAsSentenceTransformers) {
   const Golden golden = read_golden();
   const TextBundle bundle = load_text_bundle(checkpoint());
@@ -95,6 +103,34 @@ TEST_F(MiniLm, EmbedsTextsWhateverTheBatch) {
     const TextEmbeddings bf16 =
         embed_texts(bundle, texts, {.batch_tokens = tokens, .precision = "bf16"});
     expect_like(bf16.values, golden.embeddings, 0.9998, 0.01);
+  }
+}
+
+// Reported for this checkpoint: 82.03. Ranks of equal values are averaged.
+TEST_F(MiniLm, RanksPairsOfStsBAsReported) {
+  const char* data = std::getenv("VISTAS_DATA");
+  const fs::path shared = data ? fs::path(data) : fs::path(VISTAS_SOURCE_DIR) / "../shared/data";
+  const fs::path file = shared / "text/stsb/en-test.csv";
+  if (!fs::exists(file)) GTEST_SKIP() << "no STS-B in " << shared;
+  const TextFile rows(file, {.header = "no"});
+  ASSERT_EQ(rows.size(), 1379);
+  std::vector<std::string> sentences, fields;
+  std::vector<double> scores;
+  for (int64_t i = 0; i < rows.size(); ++i) {
+    rows.read(i, fields);
+    sentences.insert(sentences.end(), fields.begin(), fields.begin() + 2);
+    scores.push_back(std::stod(fields[2]));
+  }
+  const std::vector<std::string_view> texts(sentences.begin(), sentences.end());
+  const TextBundle bundle = load_text_bundle(checkpoint());
+  for (const char* precision : {"fp32", "bf16"}) {
+    const at::Tensor z = embed_texts(bundle, texts, {.precision = precision}).values;
+    const at::Tensor cosine = (z.slice(0, 0, {}, 2) * z.slice(0, 1, {}, 2)).sum(1);
+    const at::Tensor a = ranks(cosine), b = ranks(at::tensor(scores));
+    const at::Tensor x = a - a.mean(), y = b - b.mean();
+    const double spearman = ((x * y).sum() / (x.norm() * y.norm())).item<double>();
+    const bool exact = std::string(precision) == "fp32";
+    EXPECT_NEAR(100 * spearman, 82.03, exact ? 0.02 : 0.1) << precision;
   }
 }
 

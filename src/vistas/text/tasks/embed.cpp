@@ -50,12 +50,15 @@ TokenizedTexts tokenized(const TextBundle& bundle, std::span<const std::string_v
   return tokenize(*bundle.tokenizer, views, bundle.max_length, threads, marks);
 }
 
-// About 1,024 ids keep what lies between layers in the caches; there are several batches for each
-// thread, so that all end at about the same time.
+// All threads get the same number of batches, of about 1,000 to 2,000 ids: enough for products, and
+// what lies between layers stays in the caches.
 int64_t tokens_at_once(const TokenizedTexts& texts, const EmbedOptions& options, int64_t workers) {
   if (workers == 1) return options.batch_tokens;
-  const auto all = static_cast<int64_t>(texts.ids.size());
-  return std::min(options.batch_tokens, std::clamp<int64_t>(all / (4 * workers), 256, 1024));
+  constexpr int64_t most = 2048, least = 256;
+  const auto share = static_cast<int64_t>(texts.ids.size()) / workers + 1;
+  const int64_t rounds = (share + most - 1) / most;
+  // A little more than the share: the last text of a batch rarely ends at its end.
+  return std::min(options.batch_tokens, std::max(least, share / rounds + share / rounds / 32));
 }
 
 std::vector<std::span<const int64_t>> cut(const TokenizedTexts& texts,
