@@ -248,14 +248,15 @@ weight_decay = 0
 [schedule]
 name = "linear"
 lr = {}
-warmup = {}
+warmup_epochs = {}
 lr_scaling = "none"
 [train]
 batch = {}
 epochs = {}
 )",
                   single && !transformer ? "crop" : "dropout", scored ? "scored" : "ranking",
-                  transformer ? "adamw" : "adam", transformer ? 3e-5 : 0.01, 0.1,
+                  transformer ? "adamw" : "adam", transformer ? 3e-5 : 0.01,
+                  0.1 * static_cast<double>(static_cast<int64_t>(epochs)),
                   static_cast<int64_t>(batch), static_cast<int64_t>(epochs)),
       "the settings for this data");
 }
