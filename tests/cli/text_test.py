@@ -102,11 +102,10 @@ class Text(support.ProgramTest):
             self.assertEqual(support.digest(self.folder / "whole" / last),
                              support.digest(self.folder / "moved" / last), name)
         self.fails(2, ["train.batch", "differ"], "train", "--resume", "moved", "--batch", "16")
-        (self.folder / "changed.tsv").write_text("a\tb\n" * 600)
-        shutil.copy(self.folder / "pairs.tsv", self.folder / "kept.tsv")
-        shutil.copy(self.folder / "changed.tsv", self.folder / "pairs.tsv")
+        kept = (self.folder / "pairs.tsv").read_text()
+        self.addCleanup((self.folder / "pairs.tsv").write_text, kept)
+        (self.folder / "pairs.tsv").write_text(kept.replace("ba", "be", 1))
         self.fails(3, ["pairs have changed"], "train", "--resume", "moved")
-        shutil.copy(self.folder / "kept.tsv", self.folder / "pairs.tsv")
 
     def test_bad_lines_are_counted_or_refused(self):
         pairs = (self.folder / "pairs.tsv").read_bytes().splitlines(keepends=True)
@@ -124,10 +123,10 @@ class Text(support.ProgramTest):
     def test_what_cannot_be_learned_from(self):
         (self.folder / "empty.tsv").write_text("")
         self.fails(3, ["empty.tsv", "empty file"], "train", "empty.tsv")
-        self.fails(2, ["no column", "column 2"], "train", "lines.txt", "--columns", "1,2")
+        self.fails(2, ["no column '2'"], "train", "lines.txt", "--columns", "1,2")
         self.fails(2, ["would be the same", "crop"], "train", "lines.txt", "--set",
                    "views.recipe=dropout", *support.settings(SMALL))
-        self.fails(2, ["score"], "train", "pairs.tsv", "--method", "scored", "--out", "x",
+        self.fails(3, ["scored", "ranking"], "train", "pairs.tsv", "--method", "scored", "--out", "x",
                    *support.settings(SMALL))
         self.fails(3, ["nowhere"], "train", "lines.txt", "--encoder", "nowhere")
 
