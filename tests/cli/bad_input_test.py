@@ -180,7 +180,7 @@ class BadInput(support.ProgramTest):
         self.fails(3, ["one-shot"], "eval", "run", "--data", "labelled", "--tasks", "one-shot")
 
     def test_no_run(self):
-        for path, found in (("photos", "neither encoder.json nor config.toml"),
+        for path, found in (("photos", "none of encoder.json, config.toml"),
                             ("nowhere", "nothing there")):
             for command in (["eval", path, "--data", "labelled"], ["embed", path, "photos"],
                             ["near", path, "photos/cat.jpg", "--in", "photos"]):

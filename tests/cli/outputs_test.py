@@ -35,7 +35,8 @@ class Outputs(support.ProgramTest):
     def test_embed_writes_every_picture_in_order(self):
         result = self.succeeds("embed", "run", "photos", "-o", "all.safetensors", "--json", "-")
         self.assertEqual(result.json(), {"file": "all.safetensors", "embeddings": len(self.names),
-                                         "dim": 8, "bad_images": 0, "first_bad_images": []})
+                                         "dim": 8, "store": "fp32", "bad_images": 0,
+                                         "first_bad_images": []})
         tensors, metadata = support.read_safetensors(self.folder / "all.safetensors")
         dtype, shape, data = tensors["embeddings"]
         self.assertEqual((dtype, shape), ("F32", [len(self.names), 8]))
@@ -326,9 +327,12 @@ class Outputs(support.ProgramTest):
         text = self.succeeds("train", "--settings").out
         for setting in ("train.batch", "views.size", "method.temperature", "optimizer.name"):
             self.assertRegex(text, rf"(?m)^  {re.escape(setting)} +\S.* \[.+\]$")
-        page = (support.REPOSITORY / "docs/settings.md").read_text(encoding="utf-8")
-        self.assertEqual(f"# Settings of training\n\n```text\n{text}```\n", page,
-                         "docs/settings.md is old; CONTRIBUTING.md has the line that writes it")
+        texts = self.succeeds("train", "--settings", "--set", "data.modality=text").out
+        for name, settings in (("settings.md", text), ("settings-text.md", texts)):
+            page = (support.REPOSITORY / "docs" / name).read_text(encoding="utf-8")
+            title = "# Settings of training" + (" on texts" if settings is texts else "")
+            self.assertEqual(f"{title}\n\n```text\n{settings}```\n", page,
+                             f"docs/{name} is old; CONTRIBUTING.md has the line that writes it")
 
 
 if __name__ == "__main__":
