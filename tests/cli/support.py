@@ -106,6 +106,20 @@ def make_labelled(folder, train=8, test=4):
     return folder
 
 
+SYLLABLES = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
+
+
+def sentence_pairs(count, seed):
+    """Pairs of three to seven words of two languages: a word of one has one word of the other."""
+    draw = random.Random(seed)
+    pairs = []
+    for _ in range(count):
+        numbers = [draw.randrange(len(SYLLABLES)) for _ in range(draw.randint(3, 7))]
+        pairs.append((" ".join(SYLLABLES[n] for n in numbers),
+                      " ".join(SYLLABLES[-1 - n].upper() + "x" for n in numbers)))
+    return pairs
+
+
 @dataclasses.dataclass
 class Result:
     command: list

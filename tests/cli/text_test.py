@@ -2,7 +2,6 @@
 """Training on texts: what kind of file decides what is learned; use, resuming and bad input."""
 import gzip
 import json
-import random
 import shutil
 import signal
 import time
@@ -10,32 +9,20 @@ import unittest
 
 import support
 
-SYLLABLES = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
 SMALL = ["encoder.static.dim=16", "tokenizer.size=120", "train.batch=32", "train.log_every=1",
          "train.precision=fp32"]
-
-
-def sentences(count, seed):
-    """Of three to seven words of two languages: a word of one has one word of the other."""
-    draw = random.Random(seed)
-    pairs = []
-    for _ in range(count):
-        numbers = [draw.randrange(len(SYLLABLES)) for _ in range(draw.randint(3, 7))]
-        pairs.append((" ".join(SYLLABLES[n] for n in numbers),
-                      " ".join(SYLLABLES[-1 - n].upper() + "x" for n in numbers)))
-    return pairs
 
 
 class Text(support.ProgramTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        pairs = sentences(600, 1)
+        pairs = support.sentence_pairs(600, 1)
         (cls.folder / "pairs.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in pairs))
         (cls.folder / "lines.txt").write_text("".join(f"{a}\n" for a, _ in pairs))
         with gzip.open(cls.folder / "scored.csv.gz", "wt") as out:
             out.write("sentence1,sentence2,score\n")
-            for (a, b), (other, _) in zip(pairs, sentences(600, 2)):
+            for (a, b), (other, _) in zip(pairs, support.sentence_pairs(600, 2)):
                 out.write(f'"{a}","{b if len(a) % 2 else other}",{5 if len(a) % 2 else 0}\n')
 
     def learn(self, data, out, *more, arguments=()):
@@ -129,6 +116,55 @@ class Text(support.ProgramTest):
         self.fails(3, ["scored", "ranking"], "train", "pairs.tsv", "--method", "scored", "--out", "x",
                    *support.settings(SMALL))
         self.fails(3, ["nowhere"], "train", "lines.txt", "--encoder", "nowhere")
+        self.fails(2, ["encoder.max_length", "at most 512"], "train", "lines.txt", "--out", "x",
+                   *support.settings(["encoder.name=transformer", "encoder.max_length=513"]))
+
+    def test_the_best_checkpoint_by_an_online_task_is_kept(self):
+        result = self.learn("pairs.tsv", "online", "train.epochs=3",
+                            'data.score_task="sts:scored.csv.gz"', "train.score_every=0.5")
+        scores = [entry["online_score"] for entry in map(json.loads, (
+            self.folder / "online/metrics.jsonl").read_text().splitlines())
+                  if "online_score" in entry]
+        self.assertEqual(len(scores), 6)
+        self.assertIn("sts:scored.csv.gz", result.out + result.err)
+        best = json.loads((self.folder / "online/checkpoints/best/progress.json").read_text())
+        self.assertAlmostEqual(best["best_score"], max(scores), places=6)
+        rows = self.succeeds("eval", "online", "--tasks", "sts:scored.csv.gz", "--precision", "fp32",
+                             "--json", "-").json()["rows"]
+        self.assertAlmostEqual(rows[0]["mean"], max(scores), places=5)
+        self.fails(2, ["data.score_task"], "train", "pairs.tsv", "--out", "x", "--set",
+                   "train.score_every=1", *support.settings(SMALL))
+        self.fails(2, ["stss"], "train", "pairs.tsv", "--out", "x", "--set",
+                   "data.score_task=stss:scored.csv.gz", *support.settings(SMALL))
+
+    def test_parts_of_documents_are_positives(self):
+        texts = [a for a, _ in support.sentence_pairs(900, 5)]
+        support.write(self.folder / "documents.txt", "".join(
+            f"{'. '.join(t.capitalize() for t in texts[i:i + 3])}.\n" for i in range(0, 900, 3)))
+        result = self.learn("documents.txt", "documents", "train.epochs=1",
+                            'data.positives="sentences"', "data.sorted_batches=4")
+        self.assertIn("two consecutive sentences of a text", result.out)
+        self.fails(2, ["parts of texts"], "train", "documents.txt", "--out", "x", "--set",
+                   'data.positives="paragraphs"', "--set", 'data.teacher="documents"',
+                   *support.settings(SMALL))
+
+    def test_info_and_what_to_do_next(self):
+        result = self.learn("pairs.tsv", "told", "train.epochs=1")
+        self.assertIn("vistas near told", result.out)
+        self.assertIn("vistas eval told --tasks", result.out)
+        run = self.succeeds("info", "told", "--json", "-").json()
+        self.assertEqual(run["bundle"]["encoder"], "static")
+        self.assertEqual(run["bundle"]["dim"], 16)
+        bundle = self.succeeds("info", "told/checkpoints/last", "--json", "-").json()
+        self.assertEqual(bundle["vocabulary"], run["bundle"]["vocabulary"])
+        pairs = (self.folder / "pairs.tsv").read_text().splitlines()
+        told = self.succeeds("info", "pairs.tsv", "--json", "-").json()
+        self.assertEqual((told["kind"], told["rows"], told["bad"]), ("texts", 600, 0))
+        first = [line.split("\t")[0] for line in pairs]
+        self.assertEqual(told["columns"]["column 1"],
+                         {"words": sum(len(t.split()) for t in first),
+                          "characters": sum(map(len, first)), "longest": max(map(len, first)),
+                          "distinct": len(set(first))})
 
     def test_long_texts_are_cut_and_counted(self):
         result = self.learn("pairs.tsv", "cut", "train.epochs=1", "encoder.max_length=4")

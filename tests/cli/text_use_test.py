@@ -9,20 +9,8 @@ import unittest
 
 import support
 
-SYLLABLES = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
 SMALL = support.settings(["encoder.static.dim=32", "tokenizer.size=250", "train.batch=32",
                           "train.precision=fp32", "train.epochs=60"])
-
-
-def sentences(count, seed):
-    """Pairs of three to seven words of two languages: a word of one has one word of the other."""
-    draw = random.Random(seed)
-    pairs = []
-    for _ in range(count):
-        numbers = [draw.randrange(len(SYLLABLES)) for _ in range(draw.randint(3, 7))]
-        pairs.append((" ".join(SYLLABLES[n] for n in numbers),
-                      " ".join(SYLLABLES[-1 - n].upper() + "x" for n in numbers)))
-    return pairs
 
 
 def lines(texts):
@@ -33,7 +21,7 @@ class TextUse(support.ProgramTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        pairs, cls.held_out = sentences(600, 1), sentences(100, 2)
+        pairs, cls.held_out = support.sentence_pairs(600, 1), support.sentence_pairs(100, 2)
         write = lambda name, text: support.write(cls.folder / name, text)
         write("pairs.tsv", lines(f"{a}\t{b}" for a, b in pairs))
         write("test/aa-bb.aa", lines(a for a, _ in cls.held_out))
@@ -48,7 +36,7 @@ class TextUse(support.ProgramTest):
         # Texts of the first or of the second half of the words.
         write("reviews.tsv", "split\tlabel\ttext\n" + lines(
             f"{('train', 'test')[i % 2]}\t{('first', 'second')[i // 2 % 2]}\t" +
-            " ".join(random.Random(i).choices(SYLLABLES[i // 2 % 2 * 30:][:30], k=5))
+            " ".join(random.Random(i).choices(support.SYLLABLES[i // 2 % 2 * 30:][:30], k=5))
             for i in range(400)))
         result = cls.vistas("train", "pairs.tsv", "--out", "run", *SMALL)
         assert result.code == 0, result

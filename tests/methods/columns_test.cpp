@@ -44,7 +44,7 @@ Batch columns(int64_t count, bool same_text = false) {
   for (int64_t c = 0; c < count; ++c) {
     const at::Tensor x = same_text ? text : text + at::randn({kRows, kDim});
     const at::Tensor told = at::randn({kRows, 3});
-    batch.views.push_back({{{"x", x}, {"guide", told}, {"teacher", told}}});
+    batch.views.push_back({{{"x", x}, {"teacher", told}}});
   }
   batch.index = at::arange(kRows);
   batch.score = at::linspace(0, 1, kRows);
@@ -55,7 +55,7 @@ const at::Tensor& x_of(const Batch& batch, size_t view) {
   return batch.views[view].at("x");
 }
 const at::Tensor& told_of(const Batch& batch, size_t view) {
-  return batch.views[view].at("guide");
+  return batch.views[view].at("teacher");
 }
 
 double loss_of(learn::Method& method, const Batch& batch) {
@@ -177,7 +177,7 @@ TEST(Columns, WhatDataLackIsNamed) {
   Gist gist(std::make_shared<Plain>(), {}, 1);
   Scored scored(std::make_shared<Plain>(), {}, 1);
   Distill distill(std::make_shared<Plain>(), {}, 1);
-  test::expect_error([&] { loss_of(gist, batch); }, "guide");
+  test::expect_error([&] { loss_of(gist, batch); }, "teacher");
   test::expect_error([&] { loss_of(scored, batch); }, "scores");
   test::expect_error([&] { loss_of(distill, batch); }, "teacher");
 }

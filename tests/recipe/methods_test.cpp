@@ -60,8 +60,7 @@ class Waves : public learn::BatchMaker {
       }
       const at::Tensor told = at::one_hot(batch.label, kKinds).to(at::kFloat) +
                               0.1 * (batch.index.to(at::kFloat) + view).sin().unsqueeze(1);
-      batch.views.push_back(
-          {{{"pixels", at::stack(pictures)}, {"guide", told}, {"teacher", told}}});
+      batch.views.push_back({{{"pixels", at::stack(pictures)}, {"teacher", told}}});
     }
     return batch;
   }

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "vistas/text/tokenizers/word_piece.h"
 
@@ -90,6 +92,61 @@ TEST_F(Batches, ConsecutiveRowsBelongTogether) {
   const learn::Batch batch = batches->make({0, 1, 2}, 0);
   expect_ids(batch.views[0], {{5}, {6}, {7}});
   expect_ids(batch.views[1], {{6}, {7}, {6}});
+}
+
+TEST_F(Batches, ConsecutiveSentencesOfARowBelongTogether) {
+  const auto batches = open("d.txt", "A! B? C! D.\nX\n", {.positives = Positives::sentences});
+  std::set<std::vector<int64_t>> drawn;
+  for (uint64_t epoch = 0; epoch < 40; ++epoch) {
+    const learn::Batch batch = batches->make({0, 1}, epoch);
+    const at::Tensor& first = batch.views[0].at("ids");
+    const at::Tensor& second = batch.views[1].at("ids");
+    drawn.insert({first[0][0].item<int64_t>(), second[0][0].item<int64_t>()});
+    EXPECT_TRUE(at::equal(first[1], second[1]));  // a text of one sentence is both
+    EXPECT_TRUE(at::equal(second, batches->make({0, 1}, epoch).views[1].at("ids")));
+  }
+  EXPECT_EQ(drawn, (std::set<std::vector<int64_t>>{{5, 6}, {6, 7}, {7, 8}}));
+}
+
+TEST_F(Batches, ConsecutiveParagraphsOfARowBelongTogether) {
+  const auto batches = open("d.jsonl", "{\"text\": \"a b\\n\\nc\"}\n{\"text\": \"d<br />e\"}\n",
+                            {.positives = Positives::paragraphs});
+  const learn::Batch batch = batches->make({0, 1}, 0);
+  expect_ids(batch.views[0], {{5, 6}, {8}});
+  expect_ids(batch.views[1], {{7}, {9}});
+}
+
+// 60 rows of 1 to 60 letters in batches of 4: of 5 batches together, of all, and by chance alone.
+TEST_F(Batches, SortedBatchesHoldTextsOfLikeLength) {
+  std::string content;
+  for (int i = 0; i < 60; ++i)
+    content += std::string(static_cast<size_t>(i * 7 % 60 + 1), 'a') + "\n";
+  const auto spread = [&](int64_t sorted) {
+    const auto batches = open("l.txt", content, {.sorted_batches = sorted});
+    Draws draws({.seed = 1});
+    const std::vector<int64_t> rows = batches->order(draws, 4);
+    EXPECT_EQ(std::set<int64_t>(rows.begin(), rows.end()).size(), 60);
+    int64_t sum = 0;
+    for (size_t begin = 0; begin < rows.size(); begin += 4) {
+      int64_t least = 60, most = 0;
+      for (size_t i = begin; i < begin + 4; ++i) {
+        least = std::min(least, rows[i] * 7 % 60 + 1);
+        most = std::max(most, rows[i] * 7 % 60 + 1);
+      }
+      sum += most - least;
+    }
+    return sum;
+  };
+  EXPECT_EQ(spread(15), 15 * 3);
+  EXPECT_LT(spread(5), 15 * 15);
+  EXPECT_GT(spread(5), 15 * 3);
+  EXPECT_GT(spread(0), 15 * 25);
+  const auto batches = open("l.txt", content, {.sorted_batches = 15});
+  Draws draws({.seed = 1});
+  const std::vector<int64_t> rows = batches->order(draws, 4);
+  std::vector<int64_t> first;
+  for (size_t begin = 0; begin < rows.size(); begin += 4) first.push_back(rows[begin] * 7 % 60);
+  EXPECT_FALSE(std::is_sorted(first.begin(), first.end()));  // the batches come by chance
 }
 
 TEST_F(Batches, LongTextsAreCutBetweenTheirMarksAndCounted) {

@@ -96,10 +96,6 @@ int embed_corpus(const Context& context, const EmbedArguments& a) {
   return 0;
 }
 
-bool is_of_texts(const std::string& run) {
-  return learn::modality_of(learn::find_bundle(run)) == learn::Modality::text;
-}
-
 int embed(const Context& context, EmbedArguments& a) {
   if (a.features.precision == "int8") {
     a.store = "int8";

@@ -1,5 +1,6 @@
-// vistas info: what is in a run, a bundle or a source of pictures.
+// vistas info: what is in a run, a bundle, a source of pictures or a file of texts.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <filesystem>
@@ -8,12 +9,15 @@
 #include <map>
 
 #include "vistas/app/command.h"
+#include "vistas/app/texts.h"
 #include "vistas/base/files.h"
 #include "vistas/base/run_folder.h"
-#include "vistas/learn/tensors.h"
+#include "vistas/learn/bundle.h"
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
 #include "vistas/recipe/config.h"
+#include "vistas/recipe/text_run.h"
+#include "vistas/text/tasks/bundle.h"
 #include "vistas/vision/sources/source.h"
 #include "vistas/vision/tasks/bundle.h"
 
@@ -22,26 +26,48 @@ namespace fs = std::filesystem;
 namespace vistas::app {
 namespace {
 
-int64_t parameters_of(const vision::Bundle& bundle) {
-  int64_t count = 0;
-  for (const auto& p : bundle.encoder->parameters()) count += p.numel();
-  return count;
+nlohmann::json describe_encoder(const std::string& name, const learn::Encoder& encoder,
+                                look::Table& table) {
+  int64_t parameters = 0;
+  for (const auto& p : encoder.parameters()) parameters += p.numel();
+  table.add({"encoder", fmt::format("{}, {} parameters, {} features", name,
+                                    look::format_count(parameters), encoder.dim())});
+  return {{"encoder", name}, {"parameters", parameters}, {"dim", encoder.dim()}};
+}
+
+nlohmann::json describe_image_bundle(const fs::path& folder, look::Table& table) {
+  const vision::Bundle bundle = vision::load_bundle(folder);
+  const auto& view = bundle.preprocess.views.front();
+  nlohmann::json json = describe_encoder(bundle.options.name, *bundle.encoder, table);
+  table.add({"pictures", fmt::format("{} channels, {} x {}", bundle.options.channels, view.height,
+                                     view.width)});
+  json["height"] = view.height;
+  json["width"] = view.width;
+  json["channels"] = bundle.options.channels;
+  return json;
+}
+
+nlohmann::json describe_text_bundle(const fs::path& folder, look::Table& table) {
+  const text::TextBundle bundle = text::load_text_bundle(folder);
+  nlohmann::json json = describe_encoder(bundle.options.name, *bundle.encoder, table);
+  if (bundle.options.name == "transformer") {
+    const text::TransformerOptions& o = bundle.options.transformer;
+    table.add({"layers", fmt::format("{} of width {}, {} heads", o.layers, o.hidden, o.heads)});
+    table.add({"pooling", fmt::format("{}{}", fmt::join(o.pooling, " + "),
+                                      o.normalize ? ", then length 1" : "")});
+  }
+  table.add({"tokenizer", fmt::format("{} pieces", bundle.tokenizer->vocabulary_size())});
+  table.add({"texts", fmt::format("at most {} tokens", bundle.max_length)});
+  if (!bundle.prompt.empty()) table.add({"prompt", bundle.prompt});
+  json["vocabulary"] = bundle.tokenizer->vocabulary_size();
+  json["max_length"] = bundle.max_length;
+  json["prompt"] = bundle.prompt;
+  return json;
 }
 
 nlohmann::json describe_bundle(const fs::path& folder, look::Table& table) {
-  const vision::Bundle bundle = vision::load_bundle(folder);
-  const auto& view = bundle.preprocess.views.front();
-  table.add(
-      {"encoder", fmt::format("{}, {} parameters, {} features", bundle.options.name,
-                              look::format_count(parameters_of(bundle)), bundle.encoder->dim())});
-  table.add({"pictures", fmt::format("{} channels, {} x {}", bundle.options.channels, view.height,
-                                     view.width)});
-  return {{"encoder", bundle.options.name},
-          {"parameters", parameters_of(bundle)},
-          {"dim", bundle.encoder->dim()},
-          {"height", view.height},
-          {"width", view.width},
-          {"channels", bundle.options.channels}};
+  return is_of_texts(folder) ? describe_text_bundle(folder, table)
+                             : describe_image_bundle(folder, table);
 }
 
 int info_run(const Context& context, const std::string& path) {
@@ -79,7 +105,7 @@ int info_run(const Context& context, const std::string& path) {
     json["online_score"] = score;
   }
   if (run.has_checkpoint()) {
-    const fs::path folder = vision::find_bundle(path);
+    const fs::path folder = learn::find_bundle(path);
     table.add({"checkpoint", folder.string()});
     json["checkpoint"] = folder.string();
     json["bundle"] = describe_bundle(folder, table);
@@ -154,7 +180,8 @@ int info_source(const Context& context, const std::string& path) {
 
 int info(const Context& context, const std::string& path) {
   if (RunFolder::holds_run(path)) return info_run(context, path);
-  if (std::error_code ignored; fs::exists(fs::path(path) / "encoder.json", ignored)) {
+  if (recipe::holds_texts(path)) return info_texts(context, path);
+  if (learn::holds_encoder(path)) {
     look::Table table({"bundle", path});
     nlohmann::json json = describe_bundle(path, table);
     json["kind"] = "bundle";
@@ -170,11 +197,13 @@ int info(const Context& context, const std::string& path) {
 Command info_command() {
   return {
       "info",
-      "Tells what is in a run folder, a bundle or a source of pictures.",
+      "Tells what is in a run folder, an encoder, a source of pictures or a file of texts.",
       {"vistas info runs/a", "vistas info photos/", "vistas info runs/a/checkpoints/last --json -"},
       [](CLI::App& app) -> std::function<int(const Context&)> {
         const auto path = std::make_shared<std::string>();
-        app.add_option("path", *path, "a run folder, a checkpoint, a bundle or pictures")
+        app.add_option("path", *path,
+                       "a run folder, a checkpoint, a bundle, a folder of Hugging Face, pictures "
+                       "or a file of texts")
             ->required()
             ->type_name("PATH");
         return [path](const Context& context) { return info(context, *path); };

@@ -44,6 +44,18 @@ nlohmann::json finite_or_null(double value) {
   return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
 }
 
+void add_device_options(CLI::App& app, std::string& device, std::string& precision,
+                        const std::vector<std::string>& precisions) {
+  app.add_option("--device", device, "where to compute")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->group("Running");
+  app.add_option("--precision", precision, "number format of the network")
+      ->capture_default_str()
+      ->check(CLI::IsMember(precisions))
+      ->group("Running");
+}
+
 void add_feature_options(CLI::App& app, vision::FeatureOptions& o,
                          const std::vector<std::string>& precisions) {
   app.add_option("--batch", o.batch, "pictures embedded at a time")
@@ -54,14 +66,7 @@ void add_feature_options(CLI::App& app, vision::FeatureOptions& o,
       ->capture_default_str()
       ->check(CLI::Range(0, 1024))
       ->group("Running");
-  app.add_option("--device", o.device, "where to compute")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
-      ->group("Running");
-  app.add_option("--precision", o.precision, "number format of the network")
-      ->capture_default_str()
-      ->check(CLI::IsMember(precisions))
-      ->group("Running");
+  add_device_options(app, o.device, o.precision, precisions);
   app.add_option("--on-bad-image", o.on_bad_image, "leave out what cannot be read, or stop")
       ->capture_default_str()
       ->check(CLI::IsMember({"skip", "fail"}))

@@ -29,8 +29,11 @@ vision::FeatureProgress counted_progress(StatusLine& status, const std::string& 
 // JSON has no NaN.
 nlohmann::json finite_or_null(double value);
 
+// --device and --precision; `precisions` are those that it takes.
+void add_device_options(CLI::App& app, std::string& device, std::string& precision,
+                        const std::vector<std::string>& precisions = {"auto", "fp32", "bf16"});
+
 // --batch, --threads, --device, --precision, --on-bad-image of commands that embed pictures.
-// `precisions` are those that --precision takes.
 void add_feature_options(CLI::App& app, vision::FeatureOptions& options,
                          const std::vector<std::string>& precisions = {"auto", "fp32", "bf16"});
 

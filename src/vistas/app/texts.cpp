@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "vistas/base/error.h"
+#include "vistas/learn/bundle.h"
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
 #include "vistas/search/top_k.h"
@@ -45,6 +46,10 @@ class InputFile {
 
 }  // namespace
 
+bool is_of_texts(const fs::path& run) {
+  return learn::modality_of(learn::find_bundle(run)) == learn::Modality::text;
+}
+
 text::EmbedOptions embed_options(const vision::FeatureOptions& features) {
   text::EmbedOptions options;
   options.threads = static_cast<int>(features.threads);
@@ -58,14 +63,7 @@ void add_text_options(CLI::App& app, text::EmbedOptions& o) {
       ->capture_default_str()
       ->check(CLI::Range(0, 1024))
       ->group("Running");
-  app.add_option("--device", o.device, "where to compute")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
-      ->group("Running");
-  app.add_option("--precision", o.precision, "number format of the network")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
-      ->group("Running");
+  add_device_options(app, o.device, o.precision);
 }
 
 text::Corpus read_texts(const std::string& path) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,9 @@
 #include "vistas/text/tasks/eval_sets.h"
 
 namespace vistas::app {
+
+// Whether the encoder of a run, a bundle or a folder of Hugging Face is one of texts.
+bool is_of_texts(const std::filesystem::path& run);
 
 // How texts are embedded, from the options that all embedding commands have.
 text::EmbedOptions embed_options(const vision::FeatureOptions& features);
@@ -31,6 +35,9 @@ text::TextEmbeddings embed_with_progress(const Context& context, const text::Tex
 
 // Prints what was left out, and how many texts were too long for the encoder.
 void print_notes(const Context& context, const text::Notes& notes, int64_t truncated);
+
+// vistas info of a file of texts.
+int info_texts(const Context& context, const std::string& path);
 
 // vistas near for texts: `query` is a text or a file of texts.
 struct NearTexts {

@@ -150,6 +150,7 @@ TrainOutcome run_training(const Context& context, const RunFolder& run, learn::T
   TrainOutcome outcome;
   outcome.first_step = trainer.step();
   outcome.unit = training.unit();
+  outcome.uses = training.uses();
   const auto name_left_out = [&] {
     outcome.left_out = training.left_out();
     const std::string& summary = outcome.left_out.summary;
@@ -174,8 +175,10 @@ TrainOutcome run_training(const Context& context, const RunFolder& run, learn::T
 int finish(const Context& context, const fs::path& run, const TrainOutcome& result) {
   const std::string path = run.string(), word = shell_word(path);
   const int64_t steps = result.step - result.first_step;
-  const std::string next = fmt::format(
-      "look at it with\n  vistas info {}\n  vistas eval {} --data LABELLED\n", word, word);
+  std::string next = fmt::format("look at it with\n  vistas info {}\n", word);
+  for (std::string use : result.uses) {
+    next += "  vistas " + use.replace(use.find("RUN"), 3, word) + "\n";
+  }
   if (result.stopped) {
     context.print(fmt::format("stopped at step {}; go on with\n  vistas train --resume {}\n",
                               result.step, word));

@@ -92,19 +92,19 @@ const at::Tensor& scores_of(const Batch& batch, const std::string& method) {
   return batch.score;
 }
 
-std::vector<at::Tensor> given_embeddings(const Batch& batch, const std::string& name,
-                                         const std::string& method) {
+std::vector<at::Tensor> teacher_embeddings(const Batch& batch, const std::string& method) {
   std::vector<at::Tensor> out;
   for (const Inputs& view : batch.views) {
     for (const auto& [key, tensor] : view.tensors) {
-      if (key == name) out.push_back(tensor);
+      if (key == "teacher") out.push_back(tensor);
     }
   }
   if (out.size() != batch.views.size()) {
-    throw Error(ErrorKind::data, {.what = method + " learns from the embeddings of a " + name,
-                                  .got = "data without them",
-                                  .fix = "Name an encoder that makes them, or use a method that "
-                                         "needs none, such as ranking"});
+    throw Error(ErrorKind::data,
+                {.what = method + " learns from the embeddings of a teacher",
+                 .got = "data without them",
+                 .fix = "Name an encoder that makes them (texts: data.teacher), or "
+                        "use a method that needs none, such as ranking"});
   }
   return out;
 }

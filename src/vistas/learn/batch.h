@@ -43,10 +43,9 @@ const at::Tensor& labels_of(const Batch& batch, const std::string& method);
 // The scores of a batch; a data error that names the method if there are none.
 const at::Tensor& scores_of(const Batch& batch, const std::string& method);
 
-// What another encoder made of each view, its input `name` [B, G]; a data error that names the
+// What another encoder made of each view, its input "teacher" [B, T]; a data error that names the
 // method if a view has none.
-std::vector<at::Tensor> given_embeddings(const Batch& batch, const std::string& name,
-                                         const std::string& method);
+std::vector<at::Tensor> teacher_embeddings(const Batch& batch, const std::string& method);
 
 // What a loss takes for method.mask_groups: nothing where it is off, otherwise the groups of a
 // batch; a usage error if it has none.

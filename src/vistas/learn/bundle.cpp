@@ -11,13 +11,21 @@ namespace fs = std::filesystem;
 
 namespace vistas::learn {
 
+bool holds_encoder(const fs::path& path) {
+  const auto holds = [&](const char* name) {
+    std::error_code ignored;
+    return fs::exists(path / name, ignored);
+  };
+  return holds("encoder.json") || holds("modules.json") || holds("config.json");
+}
+
 fs::path find_bundle(const fs::path& path) {
   if (fs::exists(path / "encoder.json")) return path;
   if (RunFolder::holds_run(path)) {
     const RunFolder run = RunFolder::open(path);
     return run.checkpoint(run.has_checkpoint("best") ? "best" : "last");
   }
-  if (fs::exists(path / "modules.json") || fs::exists(path / "config.json")) return path;
+  if (holds_encoder(path)) return path;
   throw Error(ErrorKind::data,
               {.what = path.string() + ": no trained encoder",
                .got = fs::exists(path)

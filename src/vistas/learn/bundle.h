@@ -12,6 +12,9 @@ enum class Modality { image, text };
 // sentence-transformers (config.json, modules.json). Anything else is a data error.
 std::filesystem::path find_bundle(const std::filesystem::path& path);
 
+// Whether `path` itself is a bundle or a folder of Hugging Face.
+bool holds_encoder(const std::filesystem::path& path);
+
 // What the encoder of such a folder looks at: "modality" of encoder.json; the folders of Hugging
 // Face hold encoders of text.
 Modality modality_of(const std::filesystem::path& folder);

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "vistas/base/error.h"
-#include "vistas/base/random.h"
 
 namespace vistas::learn {
 namespace {
@@ -55,7 +54,7 @@ Loader::Order Loader::order(int64_t epoch) {
     std::vector<int64_t> samples(static_cast<size_t>(maker_->size()));
     if (options_.shuffle) {
       Draws draws({options_.seed, static_cast<uint64_t>(epoch), 0, kOrderStream});
-      samples = draws.permutation(maker_->size());
+      samples = maker_->order(draws, options_.batch);
     } else {
       std::iota(samples.begin(), samples.end(), int64_t{0});
     }

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "vistas/base/random.h"
 #include "vistas/learn/batch.h"
 
 namespace vistas::learn {
@@ -21,6 +22,10 @@ class BatchMaker {
   virtual ~BatchMaker() = default;
   virtual int64_t size() const = 0;
   virtual Batch make(const std::vector<int64_t>& samples, uint64_t epoch) const = 0;
+  // The order of an epoch, a permutation of all samples that is cut into batches.
+  virtual std::vector<int64_t> order(Draws& draws, int64_t /*batch*/) const {
+    return draws.permutation(size());
+  }
 };
 
 struct LoaderOptions {
@@ -33,7 +38,7 @@ struct LoaderOptions {
   int64_t end_step = 0;    // one past the last step
 };
 
-// Step s takes samples [r * batch, (r + 1) * batch) of the permutation of epoch e, where
+// Step s takes samples [r * batch, (r + 1) * batch) of the order of epoch e, where
 // e = s / steps_per_epoch and r = s % steps_per_epoch; when shuffled, the rest of an epoch that
 // fills no batch is left out. Threads make whole batches and hand them over in order.
 //

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -94,10 +95,11 @@ void TrainOptions::fields(Fields& f) {
   f.add("device", device, "where to compute", {"auto", "cpu", "cuda"});
   f.add("loader_threads", loader_threads, "threads that make views; 0 means one a core", {0, 1024});
   f.add("log_every", log_every, "steps between reports, health included", {1, 1e9});
-  f.add("score_every", score_every,
-        "epochs between online kNN scores where labels exist; 0 means "
-        "never",
-        {0, 1e9});
+  f.add(
+      "score_every", score_every,
+      "epochs between online scores, 0.1: ten an epoch; the best checkpoint is kept. Pictures with "
+      "labels: kNN accuracy; texts: data.score_task. 0: never",
+      {0, 1e9});
   f.add("checkpoint_every", checkpoint_every, "epochs between checkpoints", {1, 1e9});
   f.add("keep_every", keep_every, "epochs whose checkpoint is kept for good; 0 keeps last and best",
         {0, 1e9});
@@ -299,7 +301,8 @@ StepReport Trainer::report(const Interval& interval, const Embeddings& embedding
 
 // The online score where one is due; whether it is the best so far.
 bool Trainer::score(const RunFolder* run, TrainObserver& observer) {
-  const int64_t every = parts_.train.score_every * per_epoch_;
+  const double wanted = parts_.train.score_every * static_cast<double>(per_epoch_);
+  const auto every = wanted > 0 ? std::max<int64_t>(1, std::llround(wanted)) : 0;
   if (!parts_.score || every == 0 || (step_ != total_ && step_ % every != 0)) return false;
   Method& method = *parts_.method;
   method.eval();

@@ -30,7 +30,7 @@ struct TrainOptions {
   std::string device = "auto";
   int64_t loader_threads = 0;
   int64_t log_every = 10;
-  int64_t score_every = 0;
+  double score_every = 0;
   int64_t checkpoint_every = 1;
   int64_t keep_every = 0;
   std::vector<std::string> frozen{};

@@ -24,7 +24,7 @@ Distill::Distill(std::shared_ptr<learn::Encoder> encoder, const DistillOptions& 
       options_(options) {}
 
 learn::Embeddings Distill::embed(const learn::Batch& batch) {
-  return {student_->jointly(batch.views), learn::given_embeddings(batch, "teacher", "distill")};
+  return {student_->jointly(batch.views), learn::teacher_embeddings(batch, "distill")};
 }
 
 at::Tensor Distill::loss(const learn::Embeddings& embeddings, const learn::Batch&) {

@@ -21,7 +21,7 @@ Gist::Gist(std::shared_ptr<learn::Encoder> encoder, const GistOptions& options, 
       options_(options) {}
 
 learn::Embeddings Gist::embed(const learn::Batch& batch) {
-  return {student_->jointly(batch.views), learn::given_embeddings(batch, "guide", "gist")};
+  return {student_->jointly(batch.views), learn::teacher_embeddings(batch, "gist")};
 }
 
 at::Tensor Gist::loss(const learn::Embeddings& embeddings, const learn::Batch&) {

@@ -22,7 +22,7 @@ struct GistOptions {
   }
 };
 
-// Views are columns as in Ranking. Each brings the guide's embedding of its rows: "guide" [B, G],
+// Views are columns as in Ranking. Each brings the guide's embedding of its rows: "teacher" [B, T],
 // beside what the encoder takes. A data error where it is missing.
 class Gist : public learn::Method {
  public:

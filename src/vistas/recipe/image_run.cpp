@@ -75,6 +75,18 @@ std::shared_ptr<const vision::ImageSource> open_pictures(const ImageConfig& conf
   return vision::open_source(config.data.path, config.data.source);
 }
 
+// Settings that were left to the data: channels and size of the encoder's pictures.
+void settle(ImageConfig& config, const std::shared_ptr<const vision::ImageSource>& source) {
+  if (config.encoder.channels == 0) {
+    vision::Image storage;
+    const vision::SampleReader reader(source, config.data.source.on_bad_image);
+    config.encoder.channels = reader.read(0, {}, storage).view.channels;
+  }
+  if (config.encoder.image_size == 0) {
+    config.encoder.image_size = config.views().views.front().height;
+  }
+}
+
 }  // namespace
 
 Value suitable_image_settings(const ImageConfig& wanted) {
@@ -144,18 +156,6 @@ score_every = {}
     merge_into(settings, parse_assignment(fmt::format("method.queue={}", queue)));
   }
   return settings;
-}
-
-// Settings that were left to the data: channels and size of the encoder's pictures.
-static void settle(ImageConfig& config, const std::shared_ptr<const vision::ImageSource>& source) {
-  if (config.encoder.channels == 0) {
-    vision::Image storage;
-    const vision::SampleReader reader(source, config.data.source.on_bad_image);
-    config.encoder.channels = reader.read(0, {}, storage).view.channels;
-  }
-  if (config.encoder.image_size == 0) {
-    config.encoder.image_size = config.views().views.front().height;
-  }
 }
 
 ImageTraining::ImageTraining(ImageConfig& config)

@@ -22,6 +22,7 @@ class ImageTraining : public Training {
   std::vector<std::pair<std::string, std::string>> summary() const override;
   learn::TrainParts parts() override;
   LeftOut left_out() const override;
+  std::vector<std::string> uses() const override { return {"eval RUN --data LABELLED"}; }
   void write_files(const RunFolder& run) const override;
 
  private:

@@ -18,10 +18,20 @@ void TextDataOptions::fields(Fields& f) {
         "gist and the teacher of distill");
   f.add("positives", positives,
         "what belongs together: the columns of a row (one text: its views), views of its first "
-        "text, or the first text of a row and of the next (consecutive sentences)",
+        "text, the first text of a row and of the next, two consecutive sentences or paragraphs of "
+        "the first text of a row (drawn anew each epoch)",
         {{"columns", text::Positives::columns},
          {"row", text::Positives::row},
-         {"next_row", text::Positives::next_row}});
+         {"next_row", text::Positives::next_row},
+         {"sentences", text::Positives::sentences},
+         {"paragraphs", text::Positives::paragraphs}});
+  f.add("sorted_batches", sorted_batches,
+        "batches whose texts are sorted by length together, so that a batch has texts of like "
+        "length; 0: order by chance alone",
+        {0, 1e6});
+  f.add("score_task", score_task,
+        "a task of `vistas eval` (sts:dev.csv) whose first figure is the online score of "
+        "train.score_every, once an epoch where that is not set");
 }
 
 TextConfig::TextConfig(const Value& values) : Config(values) {
@@ -42,6 +52,7 @@ void TextConfig::settle_as(const Config& settled) {
   if (other == nullptr) return;
   if (encoder.max_length == 0) encoder.max_length = other->encoder.max_length;
   if (encoder.vocabulary == 0) encoder.vocabulary = other->encoder.vocabulary;
+  if (train.score_every == 0) train.score_every = other->train.score_every;
 }
 
 void TextConfig::continue_from(const RunFolder& run) {

@@ -21,6 +21,8 @@ struct TextDataOptions {
   std::vector<std::string> columns;
   std::string score, label, teacher;
   text::Positives positives = text::Positives::columns;
+  int64_t sorted_batches = 0;
+  std::string score_task;
 
   void fields(Fields& f);
 };

@@ -12,6 +12,7 @@
 #include "vistas/base/files.h"
 #include "vistas/base/tensor_file.h"
 #include "vistas/learn/tensors.h"
+#include "vistas/recipe/text_eval.h"
 #include "vistas/text/tasks/embed.h"
 #include "vistas/text/tokenizers/train_vocabulary.h"
 
@@ -47,6 +48,45 @@ text::TextBundle learned_tokenizer(const TextConfig& config, const text::TextFil
         text::train_vocabulary(std::span(&columns, 1), config.tokenizer.learned).model}});
 }
 
+// Texts that fill the encoder and no more.
+void check_max_length(const text::TextEncoderOptions& wanted, const text::TextBundle& start) {
+  int64_t most = wanted.max_length;
+  if (!wanted.start.empty()) {
+    most = start.encoder->max_length();
+  } else if (wanted.name == "transformer") {
+    most = wanted.transformer.max_positions - wanted.transformer.first_position;
+  }
+  if (wanted.max_length <= most) return;
+  throw Error(ErrorKind::usage,
+              {.what = "encoder.max_length",
+               .got = fmt::format("{} tokens", wanted.max_length),
+               .expected = fmt::format("at most {}, the positions of the encoder", most)});
+}
+
+void check_score_task(TextConfig& config) {
+  double& every = config.train.score_every;
+  if (config.data.score_task.empty()) {
+    if (every == 0) return;
+    throw Error(ErrorKind::usage, {.what = "train.score_every without data.score_task",
+                                   .fix = "Say what to measure: --set "
+                                          "data.score_task=sts:SCORED_PAIRS.csv"});
+  }
+  parse_text_task(config.data.score_task);
+  if (every == 0) every = 1;
+}
+
+// The first figure of data.score_task. `bundle` holds the encoder that is being trained.
+std::function<double(learn::Encoder&)> online_score(const text::TextBundle& bundle,
+                                                    const TextConfig& config) {
+  TextEvalOptions options;
+  options.tasks = {parse_text_task(config.data.score_task)};
+  options.embed.device = config.train.device;
+  options.embed.precision = config.train.precision;
+  return [bundle, options](learn::Encoder&) {
+    return evaluate_texts(bundle, options, [](auto&&...) {}).rows.front().summary.mean;
+  };
+}
+
 }  // namespace
 
 TextTraining::TextTraining(TextConfig& config)
@@ -69,11 +109,19 @@ TextTraining::TextTraining(TextConfig& config)
   if (config.encoder.vocabulary == 0) {
     config.encoder.vocabulary = start_.tokenizer->vocabulary_size();
   }
+  check_max_length(config.encoder, start_);
+  check_score_task(config);
   check_views_differ();
   if (!config.data.teacher.empty()) teacher_ = teacher_embeddings();
 }
 
 at::Tensor TextTraining::teacher_embeddings() const {
+  if (parts_of_row()) {
+    throw Error(ErrorKind::usage,
+                {.what = "data.teacher with parts of texts",
+                 .got = std::get<std::string>(config_.setting("data.positives").data),
+                 .expected = "whole texts, of which the teacher makes embeddings once"});
+  }
   if (!config_.teacher_embeddings.empty()) {
     return learn::to_tensor(*TensorFile(config_.teacher_embeddings).find("embeddings"));
   }
@@ -89,13 +137,18 @@ at::Tensor TextTraining::teacher_embeddings() const {
 }
 
 std::string TextTraining::unit() const {
-  if (views_of_row()) return "text";
+  if (views_of_row() || parts_of_row()) return "text";
   return layout_.texts.size() > 2 ? "row" : "pair";
 }
 
 bool TextTraining::views_of_row() const {
   return config_.data.positives == text::Positives::row ||
          (config_.data.positives == text::Positives::columns && layout_.texts.size() == 1);
+}
+
+bool TextTraining::parts_of_row() const {
+  return config_.data.positives == text::Positives::sentences ||
+         config_.data.positives == text::Positives::paragraphs;
 }
 
 // Two views of one text by a static encoder are the same unless the views change it.
@@ -117,8 +170,11 @@ std::vector<std::pair<std::string, std::string>> TextTraining::summary() const {
   std::string views = std::get<std::string>(config_.setting("views.recipe").data) + ", " +
                       std::to_string(config_.views.count) + " a text";
   if (!views_of_row()) {
-    views = config_.data.positives == text::Positives::next_row ? "a row and the next"
-                                                                : "the columns of a row";
+    const text::Positives positives = config_.data.positives;
+    views = positives == text::Positives::next_row     ? "a row and the next"
+            : positives == text::Positives::sentences  ? "two consecutive sentences of a text"
+            : positives == text::Positives::paragraphs ? "two consecutive paragraphs of a text"
+                                                       : "the columns of a row";
   }
   const std::string tokenizer =
       is_learned_
@@ -140,10 +196,10 @@ text::TextBatchOptions TextTraining::batch_options() const {
   const auto* groups = std::get_if<bool>(&mask.data);
   return {.positives = views_of_row() ? text::Positives::row : config_.data.positives,
           .max_length = config_.encoder.max_length,
+          .sorted_batches = config_.data.sorted_batches,
           .groups = groups != nullptr && *groups,
           .seed = static_cast<uint64_t>(config_.train.seed),
-          .given_name = config_.method_name == "gist" ? "guide" : "teacher",
-          .given = teacher_};
+          .teacher = teacher_};
 }
 
 // Every encoder of a method begins anew: with random weights, or with those of encoder.start.
@@ -172,6 +228,11 @@ learn::TrainParts TextTraining::parts() {
   text::TextBundle bundle = start_;
   bundle.max_length = config_.encoder.max_length;
   if (config_.encoder.start.empty()) bundle.options = config_.encoder;
+  if (!config_.data.score_task.empty()) {
+    bundle.encoder = std::dynamic_pointer_cast<text::TextEncoder>(parts.method->encoder());
+    parts.score = online_score(bundle, config_);
+    parts.score_name = config_.data.score_task;
+  }
   parts.encoder_files = text::bundle_files(bundle);
   return parts;
 }
@@ -188,6 +249,10 @@ LeftOut TextTraining::left_out() const {
         config_.encoder.max_length);
   }
   return out;
+}
+
+std::vector<std::string> TextTraining::uses() const {
+  return {"near RUN \"a sentence\" --in CORPUS", "eval RUN --tasks sts:SCORED_PAIRS.csv"};
 }
 
 // What was made of the data is kept, so that a resumed run has the same.
@@ -221,7 +286,8 @@ Value suitable_text_settings(const TextConfig& wanted) {
   const auto file = open_texts(wanted);
   const text::Layout layout = layout_of(wanted, *file);
   const bool single =
-      layout.texts.size() == 1 && wanted.data.positives != text::Positives::next_row;
+      layout.texts.size() == 1 && (wanted.data.positives == text::Positives::columns ||
+                                   wanted.data.positives == text::Positives::row);
   const bool scored = layout.kind == text::LayoutKind::scored_pairs;
   const bool transformer =
       wanted.encoder.name == "transformer" ||

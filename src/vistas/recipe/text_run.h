@@ -26,6 +26,7 @@ class TextTraining : public Training {
   std::vector<std::pair<std::string, std::string>> summary() const override;
   learn::TrainParts parts() override;
   LeftOut left_out() const override;
+  std::vector<std::string> uses() const override;
   void write_files(const RunFolder& run) const override;
 
  private:
@@ -34,6 +35,7 @@ class TextTraining : public Training {
   bool views_of_row() const;
   text::TextBatchOptions batch_options() const;
   at::Tensor teacher_embeddings() const;
+  bool parts_of_row() const;
 
   const TextConfig& config_;
   std::shared_ptr<const text::TextFile> file_;

@@ -33,6 +33,8 @@ class Training {
   virtual learn::TrainParts parts() = 0;
   // Of the batches made since parts().
   virtual LeftOut left_out() const = 0;
+  // What to try with the trained encoder: commands in which RUN stands for its folder.
+  virtual std::vector<std::string> uses() const = 0;
   // What a run folder holds besides the configuration.
   virtual void write_files(const RunFolder& run) const = 0;
 };

@@ -222,6 +222,12 @@ uint64_t TextFile::fingerprint() const {
   return mix(hash, word);
 }
 
+int64_t TextFile::row_bytes(int64_t i) const {
+  const auto at = static_cast<size_t>(i);
+  const uint64_t end = at + 1 < starts_.size() ? starts_[at + 1] : content_.size();
+  return static_cast<int64_t>(end - starts_.at(at));
+}
+
 void TextFile::read(int64_t i, std::vector<std::string>& fields) const {
   split(record(static_cast<size_t>(starts_.at(static_cast<size_t>(i)))), fields);
 }

@@ -49,6 +49,9 @@ class TextFile {
   // The fields of row i, one a column.
   void read(int64_t i, std::vector<std::string>& fields) const;
 
+  // Bytes of row i in the file, with what stands before the next row.
+  int64_t row_bytes(int64_t i) const;
+
   const std::string& name() const { return name_; }
   TextFormat format() const { return format_; }
   bool has_header() const { return header_; }

@@ -54,19 +54,19 @@ Bitext read_sides(const fs::path& prefix) {
   Bitext out{.name = prefix.filename().string(),
              .first_name = a.extension().string().substr(1),
              .second_name = b.extension().string().substr(1)};
-  LeftOut left_out(prefix);
+  SkippedRows skipped(prefix);
   for (size_t i = 0; i < first.size(); ++i) {
     const auto usable = [](const std::string& text) {
       return !is_blank(text) && find_invalid_utf8(text) == std::string_view::npos;
     };
     if (!usable(first[i]) || !usable(second[i])) {
-      left_out.add();
+      skipped.add();
       continue;
     }
     out.first.push_back(std::move(first[i]));
     out.second.push_back(std::move(second[i]));
   }
-  left_out.tell(out.notes);
+  skipped.tell(out.notes);
   if (out.first.empty()) throw nothing_left(prefix, "pair of lines with a text in both");
   return out;
 }
@@ -81,18 +81,18 @@ Corpus read_corpus(const fs::path& path) {
   const TextFile file(path);
   const Layout layout = detect_layout(file);
   Corpus out;
-  LeftOut left_out(path);
+  SkippedRows skipped(path);
   for_each_row(file, [&](const std::vector<std::string>& fields) {
     for (const int64_t column : layout.texts) {
       const std::string& text = fields[static_cast<size_t>(column)];
       if (is_blank(text)) {
-        left_out.add();
+        skipped.add();
       } else {
         out.texts.push_back(text);
       }
     }
   });
-  left_out.tell(file.bad(), out.notes);
+  skipped.tell(file.bad(), out.notes);
   if (out.texts.empty()) throw nothing_left(path, "text");
   return out;
 }
@@ -104,16 +104,16 @@ LabelledTexts read_labelled(const fs::path& path) {
   const int64_t split = column_named(file, "split", false);
   LabelledTexts out{.name = stem_of(path)};
   std::vector<std::string> labels;
-  LeftOut left_out(path);
+  SkippedRows skipped(path);
   for_each_row(file, [&](const std::vector<std::string>& fields) {
     const std::string& text = fields[static_cast<size_t>(layout.texts[0])];
     const std::string& label = fields[static_cast<size_t>(layout.label)];
-    if (is_blank(text) || is_blank(label)) return left_out.add();
+    if (is_blank(text) || is_blank(label)) return skipped.add();
     out.texts.push_back(text);
     labels.push_back(label);
     if (split >= 0) out.splits.push_back(fields[static_cast<size_t>(split)]);
   });
-  left_out.tell(file.bad(), out.notes);
+  skipped.tell(file.bad(), out.notes);
   const std::set<std::string> classes(labels.begin(), labels.end());
   out.classes.assign(classes.begin(), classes.end());
   for (const std::string& label : labels) {
@@ -135,13 +135,13 @@ Bitext read_bitext(const fs::path& path) {
   const auto a = static_cast<size_t>(layout.texts[0]), b = static_cast<size_t>(layout.texts[1]);
   Bitext out{
       .name = stem_of(path), .first_name = file.columns()[a], .second_name = file.columns()[b]};
-  LeftOut left_out(path);
+  SkippedRows skipped(path);
   for_each_row(file, [&](const std::vector<std::string>& fields) {
-    if (is_blank(fields[a]) || is_blank(fields[b])) return left_out.add();
+    if (is_blank(fields[a]) || is_blank(fields[b])) return skipped.add();
     out.first.push_back(fields[a]);
     out.second.push_back(fields[b]);
   });
-  left_out.tell(file.bad(), out.notes);
+  skipped.tell(file.bad(), out.notes);
   if (out.first.empty()) throw nothing_left(path, "row with two texts");
   return out;
 }

@@ -41,7 +41,7 @@ std::map<std::string, std::string> read_beir_texts(const fs::path& path, Notes& 
     }
     value += fields[text];
   });
-  LeftOut(path).tell(file.bad(), notes);
+  SkippedRows(path).tell(file.bad(), notes);
   return out;
 }
 
@@ -58,16 +58,16 @@ RetrievalSet read_beir(const fs::path& folder) {
   Numbering passage(out.passages), query(out.queries);
   std::map<std::string, int64_t> rows;
   for (const auto& [id, text] : passages) rows[id] = passage(text);
-  LeftOut left_out(judged.name());
+  SkippedRows skipped(judged.name());
   for_each_row(judged, [&](const std::vector<std::string>& fields) {
     const auto asked = queries.find(fields[0]);
     const auto found = rows.find(fields[1]);
-    if (asked == queries.end() || found == rows.end()) return left_out.add();
+    if (asked == queries.end() || found == rows.end()) return skipped.add();
     const auto number = static_cast<size_t>(query(asked->second));
     out.relevant.resize(out.queries.size());
     if (number_of(fields[2]) > 0) out.relevant[number].push_back(found->second);
   });
-  left_out.tell(judged.bad(), out.notes);
+  skipped.tell(judged.bad(), out.notes);
   return out;
 }
 
@@ -79,12 +79,12 @@ RetrievalSet read_retrieval_pairs(const fs::path& path) {
   }
   RetrievalSet out{.name = stem_of(path)};
   Numbering passage(out.passages), query(out.queries);
-  LeftOut left_out(path);
+  SkippedRows skipped(path);
   for_each_row(file, [&](const std::vector<std::string>& fields) {
     const auto text = [&](size_t i) -> const std::string& {
       return fields[static_cast<size_t>(layout.texts[i])];
     };
-    if (is_blank(text(0)) || is_blank(text(1))) return left_out.add();
+    if (is_blank(text(0)) || is_blank(text(1))) return skipped.add();
     const auto number = static_cast<size_t>(query(text(0)));
     out.relevant.resize(out.queries.size());
     const bool answers =
@@ -95,7 +95,7 @@ RetrievalSet read_retrieval_pairs(const fs::path& path) {
       if (!is_blank(text(i))) passage(text(i));
     }
   });
-  left_out.tell(file.bad(), out.notes);
+  skipped.tell(file.bad(), out.notes);
   return out;
 }
 

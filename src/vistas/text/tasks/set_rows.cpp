@@ -59,14 +59,14 @@ int64_t column_named(const TextFile& file, const std::string& name, bool needed)
                .got = fmt::format("the columns {}", fmt::join(file.columns(), ", "))});
 }
 
-void LeftOut::tell(Notes& notes) const {
+void SkippedRows::tell(Notes& notes) const {
   if (count_ == 0) return;
   notes.push_back(fmt::format("{}: {} without a text or a value {} left out", path_,
                               count_ == 1 ? "1 row" : fmt::format("{} rows", count_),
                               count_ == 1 ? "was" : "were"));
 }
 
-void LeftOut::tell(const BadLines& bad, Notes& notes) const {
+void SkippedRows::tell(const BadLines& bad, Notes& notes) const {
   if (bad.count) notes.push_back(path_ + ": " + bad.summary());
   tell(notes);
 }

@@ -33,9 +33,9 @@ void for_each_row(const TextFile& file,
 int64_t column_named(const TextFile& file, const std::string& name, bool needed = true);
 
 // Counts rows that were left out and says so.
-class LeftOut {
+class SkippedRows {
  public:
-  explicit LeftOut(const std::filesystem::path& path) : path_(path.string()) {}
+  explicit SkippedRows(const std::filesystem::path& path) : path_(path.string()) {}
   void add() { ++count_; }
   void tell(Notes& notes) const;
   void tell(const BadLines& bad, Notes& notes) const;  // and what the file itself left out

@@ -45,12 +45,12 @@ ScoredPairs read_senteval_part(const fs::path& input, const fs::path& gold,
                  .expected = "a line of scores for each line of texts"});
   }
   ScoredPairs out{.name = name};
-  LeftOut left_out(input);
+  SkippedRows skipped(input);
   for (size_t i = 0; i < pairs.size(); ++i) {
     // Pairs that nobody scored are part of the layout.
-    if (!is_blank(scores[i]) && !add_pair(pairs[i], scores[i], out)) left_out.add();
+    if (!is_blank(scores[i]) && !add_pair(pairs[i], scores[i], out)) skipped.add();
   }
-  left_out.tell(out.notes);
+  skipped.tell(out.notes);
   if (out.scores.empty()) throw nothing_left(input, "pair of texts with a score");
   return out;
 }
@@ -99,17 +99,17 @@ ScoredPairs read_scored_pairs(const fs::path& path) {
     throw wrong_layout(file, layout, "two texts and a number that says how alike they are");
   }
   ScoredPairs out{.name = stem_of(path)};
-  LeftOut left_out(path);
+  SkippedRows skipped(path);
   for_each_row(file, [&](const std::vector<std::string>& fields) {
     const std::string& a = fields[static_cast<size_t>(layout.texts[0])];
     const std::string& b = fields[static_cast<size_t>(layout.texts[1])];
     const double score = number_of(fields[static_cast<size_t>(layout.score)]);
-    if (is_blank(a) || is_blank(b) || !std::isfinite(score)) return left_out.add();
+    if (is_blank(a) || is_blank(b) || !std::isfinite(score)) return skipped.add();
     out.first.push_back(a);
     out.second.push_back(b);
     out.scores.push_back(score);
   });
-  left_out.tell(file.bad(), out.notes);
+  skipped.tell(file.bad(), out.notes);
   if (out.scores.empty()) throw nothing_left(path, "row with two texts and a number");
   return out;
 }

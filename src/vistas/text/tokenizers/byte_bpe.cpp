@@ -145,10 +145,9 @@ ByteBpe::ByteBpe(std::vector<std::string> tokens,
                  const std::vector<std::pair<std::string, std::string>>& merges,
                  std::vector<AddedToken> added, const SpecialTokens& special,
                  const ByteBpeOptions& options)
-    : tokens_(std::move(tokens)),
+    : Tokenizer(std::move(tokens), special),
       bytes_(bytes_of(tokens_, added)),
       added_(std::move(added)),
-      special_(special),
       options_(options) {
   byte_ids_.fill(-1);
   for (size_t id = 0; id < bytes_.size(); ++id) {

@@ -36,11 +36,6 @@ class ByteBpe : public Tokenizer {
   ByteBpe& operator=(const ByteBpe&) = delete;
 
   void append(std::string_view text, std::vector<int32_t>& ids) const override;
-  int64_t vocabulary_size() const override { return static_cast<int64_t>(tokens_.size()); }
-  const std::string& token(int32_t id) const override {
-    return tokens_.at(static_cast<size_t>(id));
-  }
-  const SpecialTokens& special() const override { return special_; }
   // Tokens that do not begin with a space, nor with a letter of a script without spaces.
   bool continues_word(int32_t id) const override;
 
@@ -56,10 +51,8 @@ class ByteBpe : public Tokenizer {
   void add_merges(const std::vector<std::pair<std::string, std::string>>& merges);
   const Merge* find_merge(int32_t first, int32_t second) const;
 
-  std::vector<std::string> tokens_;
   std::vector<std::string> bytes_;  // of the tokens
   AddedTokens added_;
-  SpecialTokens special_;
   ByteBpeOptions options_;
   std::array<int32_t, 256> byte_ids_{};
   std::vector<Merge> merges_;          // a hash table: a power of two, at most half of it taken

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
@@ -19,7 +18,6 @@ namespace vistas::text {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
 
 constexpr std::array kFiles = {"tokenizer.json", "vocab.txt", "tokenizer.model", "spiece.model",
                                "sentencepiece.bpe.model"};
@@ -27,28 +25,9 @@ Error bad(const std::string& name, const std::string& got, const std::string& ex
   return Error(ErrorKind::data, {.what = name, .got = got, .expected = expected});
 }
 
-Json parsed(std::string_view text, const std::string& name) {
-  try {
-    return Json::parse(text);
-  } catch (const Json::exception& e) {
-    throw bad(name, fmt::format("no JSON ({})", e.what()), "a JSON file as Hugging Face writes it");
-  }
-}
-
-// A member, null where it is absent or null.
-const Json& member(const Json& object, const char* key) {
-  static const Json null;
-  if (!object.is_object()) return null;
-  const auto found = object.find(key);
-  return found == object.end() ? null : *found;
-}
-
-std::string text_of(const Json& value, const std::string& fallback) {
-  return value.is_string() ? value.get<std::string>() : fallback;
-}
-
-bool flag_of(const Json& value, bool fallback) {
-  return value.is_boolean() ? value.get<bool>() : fallback;
+// What a tokenizer_config.json says; nothing where there is none.
+TokenizerPart settings_in(std::string_view config, const std::string& name) {
+  return config.empty() ? TokenizerPart{} : parse_members(config, name);
 }
 
 const TokenizerPart& only(const TokenizerJson& json, const std::vector<TokenizerPart>& parts,
@@ -84,8 +63,7 @@ std::unique_ptr<Tokenizer> word_piece_from(const TokenizerJson& json) {
 std::unique_ptr<Tokenizer> read_model(const std::string& model, const std::string& config,
                                       const fs::path& file) {
   const bool fairseq = file.filename() == "sentencepiece.bpe.model";
-  const Json settings = config.empty() ? Json::object() : parsed(config, file.string());
-  std::string type = text_of(member(settings, "tokenizer_class"), "none");
+  std::string type = settings_in(config, file.string()).text("tokenizer_class", "none");
   if (type.ends_with("Fast")) type.resize(type.size() - 4);
   const std::string known = fairseq ? "XLMRobertaTokenizer" : "T5Tokenizer";
   if (type != "none" && type != known) {
@@ -115,12 +93,12 @@ std::unique_ptr<Tokenizer> read_vocabulary(std::string_view text, std::string_vi
     tokens.emplace_back(line);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
   }
-  const Json settings = config.empty() ? Json::object() : parsed(config, name);
+  const TokenizerPart settings = settings_in(config, name);
   WordPieceOptions options;
-  options.lowercase = flag_of(member(settings, "do_lower_case"), true);
-  options.strip_accents = flag_of(member(settings, "strip_accents"), options.lowercase);
-  options.handle_chinese_chars = flag_of(member(settings, "tokenize_chinese_chars"), true);
-  options.unknown = text_of(member(settings, "unk_token"), options.unknown);
+  options.lowercase = settings.flag("do_lower_case", true);
+  options.strip_accents = settings.flag("strip_accents", options.lowercase);
+  options.handle_chinese_chars = settings.flag("tokenize_chinese_chars", true);
+  options.unknown = settings.text("unk_token", options.unknown);
   std::vector<AddedToken> added;
   for (const char* special : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) {
     for (size_t id = 0; id < tokens.size(); ++id) {

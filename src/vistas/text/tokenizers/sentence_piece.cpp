@@ -27,7 +27,7 @@ SentencePiece::SentencePiece(std::string_view model, const std::string& name, Pi
 
 SentencePiece::SentencePiece(std::string_view model, const std::string& name,
                              const PieceSettings& settings)
-    : tokens_(settings.tokens), special_(settings.special), added_(settings.added) {
+    : Tokenizer(settings.tokens, settings.special), added_(settings.added) {
   load(model, name);
   std::iota(ids_.begin(), ids_.end(), 0);
   if (settings.keeps_last_space) last_space_ = model_->PieceToId(kSpace);

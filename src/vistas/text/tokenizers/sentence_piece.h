@@ -41,11 +41,6 @@ class SentencePiece : public Tokenizer {
   ~SentencePiece() override;
 
   void append(std::string_view text, std::vector<int32_t>& ids) const override;
-  int64_t vocabulary_size() const override { return static_cast<int64_t>(tokens_.size()); }
-  const std::string& token(int32_t id) const override {
-    return tokens_.at(static_cast<size_t>(id));
-  }
-  const SpecialTokens& special() const override { return special_; }
   // Tokens that do not begin with U+2581, nor with a character of a script without spaces.
   bool continues_word(int32_t id) const override;
 
@@ -57,10 +52,8 @@ class SentencePiece : public Tokenizer {
   void take_fairseq_ids(const std::string& name);
 
   std::unique_ptr<sentencepiece::SentencePieceProcessor> model_;
-  std::vector<std::string> tokens_;
   std::vector<uint8_t> continues_;
   std::vector<int32_t> ids_;  // of the model's ids
-  SpecialTokens special_;
   AddedTokens added_;
   int32_t last_space_ = -1;  // the token for spaces at the end of a text
 };

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace vistas::text {
@@ -25,13 +26,21 @@ class Tokenizer {
 
   // Appends the ids of UTF-8 text, without begin and end. Bytes that are no UTF-8 count as U+FFFD.
   virtual void append(std::string_view text, std::vector<int32_t>& ids) const = 0;
-  virtual int64_t vocabulary_size() const = 0;  // highest id + 1
-  // The text of an id as the vocabulary has it ("##ing"); "" for ids that it does not have.
-  virtual const std::string& token(int32_t id) const = 0;
-  virtual const SpecialTokens& special() const = 0;
   // Whether the token goes on with the word of the token before it ("##ing"); false for ids that
   // the vocabulary does not have.
   virtual bool continues_word(int32_t id) const = 0;
+
+  int64_t vocabulary_size() const { return static_cast<int64_t>(tokens_.size()); }
+  // The text of an id as the vocabulary has it ("##ing"); "" for ids that it does not have.
+  const std::string& token(int32_t id) const { return tokens_.at(static_cast<size_t>(id)); }
+  const SpecialTokens& special() const { return special_; }
+
+ protected:
+  explicit Tokenizer(std::vector<std::string> tokens = {}, const SpecialTokens& special = {})
+      : tokens_(std::move(tokens)), special_(special) {}
+
+  std::vector<std::string> tokens_;  // by id
+  SpecialTokens special_;
 };
 
 // Texts as ids, one after the other.

@@ -23,6 +23,14 @@ Error bad(const std::string& what, const std::string& got, const std::string& ex
   return Error(ErrorKind::data, {.what = what, .got = got, .expected = expected});
 }
 
+Json parsed(std::string_view text, const std::string& name) {
+  try {
+    return Json::parse(text);
+  } catch (const Json::exception& e) {
+    throw bad(name, fmt::format("no JSON ({})", e.what()), "a JSON file as Hugging Face writes it");
+  }
+}
+
 // A member, null where it is absent or null.
 const Json& member(const Json& object, const char* key) {
   static const Json null;
@@ -202,13 +210,14 @@ void refuse(const TokenizerJson& json, const std::string& what, const std::strin
   throw bad(json.name + ": " + what, got, expected);
 }
 
+TokenizerPart parse_members(std::string_view json, const std::string& name) {
+  TokenizerPart part;
+  if (const Json root = parsed(json, name); root.is_object()) take_members(root, "", part);
+  return part;
+}
+
 TokenizerJson parse_tokenizer_json(std::string_view json, const std::string& name) {
-  Json root;
-  try {
-    root = Json::parse(json);
-  } catch (const Json::exception& e) {
-    throw bad(name, fmt::format("no JSON ({})", e.what()), "a JSON file as Hugging Face writes it");
-  }
+  const Json root = parsed(json, name);
   if (const std::string version = text_of(member(root, "version"), "none"); version != "1.0") {
     throw bad(name + ": version", version, "1.0");
   }

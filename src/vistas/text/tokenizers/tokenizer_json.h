@@ -24,6 +24,9 @@ struct TokenizerPart {
   std::string text(const std::string& name, const std::string& fallback) const;
 };
 
+// The single values of a JSON object; a data error for what is no JSON.
+TokenizerPart parse_members(std::string_view json, const std::string& name);
+
 struct TokenizerJson {
   std::string name;  // for errors
   TokenizerPart model;

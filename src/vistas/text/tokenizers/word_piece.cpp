@@ -169,7 +169,7 @@ class WordPiece::Words {
 
 WordPiece::WordPiece(std::vector<std::string> tokens, std::vector<AddedToken> added,
                      const WordPieceOptions& options)
-    : tokens_(std::move(tokens)),
+    : Tokenizer(std::move(tokens)),
       added_(std::move(added)),
       options_(options),
       first_(pieces(tokens_, options.continuing_prefix, false)),

@@ -36,11 +36,6 @@ class WordPiece : public Tokenizer {
   WordPiece& operator=(const WordPiece&) = delete;
 
   void append(std::string_view text, std::vector<int32_t>& ids) const override;
-  int64_t vocabulary_size() const override { return static_cast<int64_t>(tokens_.size()); }
-  const std::string& token(int32_t id) const override {
-    return tokens_.at(static_cast<size_t>(id));
-  }
-  const SpecialTokens& special() const override { return special_; }
   bool continues_word(int32_t id) const override;
 
  private:
@@ -49,10 +44,8 @@ class WordPiece : public Tokenizer {
   static Kind kind_of(char32_t code);
   bool is_dropped(char32_t code) const;
 
-  std::vector<std::string> tokens_;
   AddedTokens added_;
   WordPieceOptions options_;
-  SpecialTokens special_;
   PieceTable first_, later_;  // pieces that begin a word; pieces that go on, without their prefix
   std::array<Kind, 128> ascii_{};
   std::array<char, 128> ascii_cased_{};

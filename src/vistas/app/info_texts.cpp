@@ -1,0 +1,77 @@
+// vistas info of a file of texts.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "vistas/app/texts.h"
+#include "vistas/look/table.h"
+#include "vistas/look/text.h"
+#include "vistas/text/sources/layout.h"
+#include "vistas/text/sources/text_file.h"
+
+namespace vistas::app {
+namespace {
+
+int64_t character_count(const std::string& text) {
+  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
+}
+
+// What spaces part.
+int64_t word_count(const std::string& text) {
+  int64_t words = 0;
+  bool inside = false;
+  for (const char c : text) {
+    const bool space = c == ' ' || c == '\t' || c == '\n';
+    words += !space && !inside;
+    inside = !space;
+  }
+  return words;
+}
+
+}  // namespace
+
+int info_texts(const Context& context, const std::string& path) {
+  const text::TextFile file(path);
+  const text::Layout layout = text::detect_layout(file);
+  look::Table table({"texts", path});
+  table.add({"rows", look::format_count(file.size())});
+  table.add({"columns", text::describe(layout, file)});
+  nlohmann::json columns = nlohmann::json::object();
+  std::vector<std::string> fields;
+  for (const int64_t column : layout.texts) {
+    int64_t characters = 0, words = 0, longest = 0;
+    std::unordered_set<std::string> distinct;
+    for (int64_t row = 0; row < file.size(); ++row) {
+      file.read(row, fields);
+      const std::string& text = fields[static_cast<size_t>(column)];
+      const int64_t length = character_count(text);
+      characters += length;
+      longest = std::max(longest, length);
+      words += word_count(text);
+      distinct.insert(text);
+    }
+    const std::string& name = file.columns()[static_cast<size_t>(column)];
+    const auto rows = static_cast<double>(file.size());
+    table.add({name, fmt::format(
+                         "{:.1f} words, {:.0f} characters on average, {} at most; {} distinct",
+                         static_cast<double>(words) / rows, static_cast<double>(characters) / rows,
+                         longest, look::format_count(static_cast<int64_t>(distinct.size())))});
+    columns[name] = {{"words", words},
+                     {"characters", characters},
+                     {"longest", longest},
+                     {"distinct", distinct.size()}};
+  }
+  if (file.bad().count > 0) table.add({"bad", look::counted(file.bad().count, "line")});
+  context.print(table.str(context.color, context.width) + "\n");
+  if (file.bad().count > 0) context.print(file.bad().summary() + "\n");
+  context.write_json({{"kind", "texts"},
+                      {"rows", file.size()},
+                      {"layout", text::describe(layout, file)},
+                      {"columns", columns},
+                      {"bad", file.bad().count},
+                      {"first_bad", file.bad().first}});
+  return 0;
+}
+
+}  // namespace vistas::app
