@@ -1,12 +1,11 @@
 """What `./dev bench` measures: one function a benchmark. Each adds rows to the session."""
 import csv
-import gzip
-import itertools
 import json
 import os
 import random
 import statistics
 
+import text_data
 from session import mean, median
 
 RECIPE = "recipes/vision/simclr-cifar10-500.toml"
@@ -351,37 +350,13 @@ def tokenize(s):
                   per_peer=True)
 
 
-def write_caption_pairs(s):
-    """60,000 pairs of captions of one picture of Multi30k, none of them a sentence of the STS-B
-    splits that are measured, chosen as the peers choose them."""
-    def plain(text):
-        return " ".join(text.lower().split())
-    measured = set()
-    for split in ("test", "dev"):
-        with open(s.data / f"stsb/en-{split}.csv", encoding="utf-8", newline="") as file:
-            measured |= {plain(text) for a, b, _ in csv.reader(file) for text in (a, b)}
-    columns = []
-    for number in range(1, 6):
-        with gzip.open(s.data / f"multi30k/train.{number}.en.gz", "rt", encoding="utf-8",
-                       newline="\n") as file:
-            columns.append(file.read().split("\n")[:-1])
-    pictures = [[c for c in row if c.strip() and plain(c) not in measured]
-                for row in zip(*columns)]
-    pairs = [pair for row in pictures for pair in itertools.combinations(row, 2)]
-    random.Random(1).shuffle(pairs)
-    (s.data / "texts").mkdir(exist_ok=True)
-    (s.data / "texts" / "multi30k-pairs.tsv").write_text(
-        "".join("\t".join(c.replace("\t", " ") for c in pair) + "\n" for pair in pairs[:60000]),
-        encoding="utf-8")
-
-
 def static(s):
     """A static encoder trained on pairs of captions, tokenizing included; and the parts of a step."""
     if not os.environ.get("VISTAS_MINILM"):
         return s.skip("no VISTAS_MINILM: `./dev bench static` installs it")
     if not s.has_data("multi30k", "stsb"):
         return
-    write_caption_pairs(s)
+    text_data.caption_pairs(s.data)
     ours = s.google("static_bench", repetitions=5)
     theirs = s.peer("static_train", "--dim", "256", "--pairs", "60000", part="text",
                     env={"THREADS": "2", "DATA": f"{os.environ['VISTAS_DATA']}/text"})
@@ -398,10 +373,70 @@ def static(s):
                        ("embedding/both_ways", "embedding it, and the gradient"),
                        ("loss/fp32", "loss and its gradient, fp32"),
                        ("loss/bf16", "loss and its gradient, bf16 products"),
-                       ("optimizer", "Adam on the rows that occur")):
+                       ("optimizer", "Adagrad on the rows that occur")):
         s.row(what, min((e["best_ms"] for e in ours.get(f"{name}/real_time", [])), default=None),
               "ms", lower_is_better=True)
 
 
+def texts(s):
+    """The recipes of static encoders by the data they name: training time and quality."""
+    model = os.environ.get("VISTAS_MINILM")
+    if not model:
+        return s.skip("no VISTAS_MINILM: `./dev bench texts` installs it")
+    if not s.has_data("multi30k", "stsb", "tatoeba-deu-eng", "tatoeba-test", "imdb-reviews-8k",
+                      "imdb-sentences-300k"):
+        return
+    vocabulary = ("--set", f'tokenizer.path="{model}"')
+    sts = [f"{s.data}/stsb/en-{split}.csv" for split in ("test", "dev")]
+    bitext = f"{s.data}/tatoeba-test/deu-eng"
+    data = {"DATA": f"{os.environ['VISTAS_DATA']}/text", "THREADS": "2"}
+    peer = lambda *words: (s.peer(*words, part="text", env=data) or [{}])[-1]
+
+    pairs = learn(s, "static-pairs", text_data.caption_pairs(s.data), sts, *vocabulary)
+    theirs = peer("static_train", "--dim", "256", "--pairs", "60000")
+    s.row("caption pairs, one epoch: STS-B test", figure(s, pairs, f"sts:{sts[0]}", "Spearman (all)"),
+          "%", peers={"sentence-transformers": theirs.get("test")}, need=66.3)
+    distilled = learn(s, "static-distilled", text_data.english(s.data, model), sts, *vocabulary,
+                      "--set", f'data.teacher="{model}"')
+    s.row("all data, all-MiniLM-L6-v2 as teacher: STS-B test",
+          figure(s, distilled, f"sts:{sts[0]}", "Spearman (all)"), "%", need=72)
+
+    bilingual = learn(s, "static-bilingual", text_data.translations(s.data),
+                      [f"{bitext}.deu", f"{bitext}.eng"])
+    theirs = peer("crosslingual", "--corpus", "tatoeba")
+    for one, other, key, need in (("deu", "eng", "tatoeba_deu2eng", 95),
+                                  ("eng", "deu", "tatoeba_eng2deu", 95.5)):
+        s.row(f"Tatoeba, one epoch: nearest neighbour, {one} to {other}",
+              figure(s, bilingual, f"bitext:{bitext}", f"accuracy {one} to {other}"), "%",
+              peers={"sentence-transformers": theirs.get(key)}, need=need)
+    s.row("its training with loading, the vocabulary apart", bilingual and bilingual["seconds"], "s",
+          peers={"sentence-transformers": theirs.get("train_s")}, lower_is_better=True, need=6)
+
+    reviews = f"transfer:{s.data}/imdb-reviews-8k/reviews.tsv"
+    documents = learn(s, "static-documents", text_data.reviews(s.data), [], *vocabulary)
+    tf_idf = peer("doc_transfer", "tfidf").get("accuracy_mean_std", {})
+    for encoder, run in (("no labels, no teacher", documents), ("with the teacher", distilled)):
+        for share, need in (("1%", 67), ("10%", 77), ("100%", 82)):
+            s.row(f"IMDB reviews, {share} of the labels, {encoder}",
+                  figure(s, run, reviews, "accuracy", share, "--seeds", "5"), "%",
+                  peers={"TF-IDF": tf_idf.get(share, [None])[0]},
+                  need=need if run is documents else None)
+
+
+def learn(s, recipe, data, excluded, *more):
+    """The result of `vistas train` with a recipe for texts; None after a failure."""
+    excluded = ", ".join(f'"{path}"' for path in excluded)
+    return s.vistas("train", f"recipes/text/{recipe}.toml", "--data", data, "--out",
+                    s.fresh_run(recipe), "--set", f"data.exclude=[{excluded}]", *more)
+
+
+def figure(s, trained, task, measure, labels="", *more):
+    """A measure of a run in percent; None after a failure."""
+    shares = ["--labels", labels] if labels else []
+    result = trained and s.vistas("eval", trained["run"], "--tasks", task, *shares, *more)
+    return result and next(100 * row["mean"] for row in result["rows"]
+                           if row["measure"] == measure and row["labels"] == labels)
+
+
 QUICK = [views, step, optim, loss, loader, start, sources, measure, tokenize, encode, static]
-LONG = [cache, quality, demo]  # some minutes each
+LONG = [cache, quality, demo, texts]  # some minutes each

@@ -148,6 +148,18 @@ class Text(support.ProgramTest):
                    'data.positives="paragraphs"', "--set", 'data.teacher="documents"',
                    *support.settings(SMALL))
 
+    def test_rows_of_a_test_are_left_out(self):
+        first = (self.folder / "pairs.tsv").read_text().splitlines()[:40]
+        texts = [line.split("\t")[i % 2] for i, line in enumerate(first)]
+        support.write(self.folder / "held out.txt",
+                      "".join(f" {t.upper().replace(' ', '  ')}\n" for t in texts))
+        result = self.learn("pairs.tsv", "excluded", "train.epochs=1",
+                            'data.exclude=["held out.txt"]')
+        self.assertIn("560 rows", result.out)
+        self.assertIn("40 rows were left out", result.out)
+        self.fails(3, ["pairs.tsv", "no row is left"], "train", "pairs.tsv", "--out", "x", "--set",
+                   'data.exclude=["pairs.tsv"]', *support.settings(SMALL))
+
     def test_info_and_what_to_do_next(self):
         result = self.learn("pairs.tsv", "told", "train.epochs=1")
         self.assertIn("vistas near told", result.out)

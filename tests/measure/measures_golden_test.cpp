@@ -44,11 +44,11 @@ void check_logistic(const golden::Group& group, const json& c) {
   const at::Tensor train = in("train");
   const double strength = c["options"]["C"], n = static_cast<double>(train.size(0));
   for (const bool float64 : {true, false}) {
-    const LogisticModel model =
-        fit_logistic(train, in("train_labels"), c["options"]["classes"],
-                     {.weight_decay = weight_decay_of_c(strength, train.size(0)),
-                      .float64 = float64,
-                      .gradient_tolerance = float64 ? 1e-9 : 1e-6});
+    const LogisticModel model = fit_logistic(
+        train, in("train_labels"), c["options"]["classes"],
+        {.weight_decay = weight_decay_of_c(strength, train.size(0), c["options"]["classes"]),
+         .float64 = float64,
+         .gradient_tolerance = float64 ? 1e-9 : 1e-6});
     EXPECT_TRUE(model.converged);
     const double objective = c["scalars"]["objective"];
     EXPECT_NEAR(model.objective * strength * n, objective,

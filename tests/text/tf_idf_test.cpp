@@ -61,7 +61,7 @@ TEST(TfIdf, LogisticRegressionOnIt) {
   const at::Tensor labels = at::tensor({0, 1, 0, 2, 1}, at::kLong);
   const auto model = measure::fit_logistic(
       rows, labels, 3,
-      {.weight_decay = measure::weight_decay_of_c(10, 5), .gradient_tolerance = 1e-9});
+      {.weight_decay = measure::weight_decay_of_c(10, 5, 3), .gradient_tolerance = 1e-9});
   EXPECT_TRUE(model.converged);
   EXPECT_NEAR(model.objective * 10 * 5, 21.12224762791873, 1e-6);
   const at::Tensor want =

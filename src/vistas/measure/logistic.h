@@ -20,9 +20,10 @@ struct LogisticOptions {
 };
 
 // The weight decay at which scikit-learn's form with inverse strength C, over n rows, has the same
-// minimum: C sum(ce) + |W|^2 / 2 = C n (mean(ce) + |W|^2 / (2 C n)).
-inline double weight_decay_of_c(double c, int64_t n) {
-  return 1 / (c * static_cast<double>(n));
+// minimum: C sum(ce) + |W|^2 / 2 = C n (mean(ce) + |W|^2 / (2 C n)). Of two classes it has one
+// vector w where there are two here, w / 2 and -w / 2, with half its square: twice the decay.
+inline double weight_decay_of_c(double c, int64_t n, int64_t classes) {
+  return (classes == 2 ? 2 : 1) / (c * static_cast<double>(n));
 }
 
 // Class scores are features W' + b. Standardised models are given for unscaled features.

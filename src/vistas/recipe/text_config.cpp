@@ -13,6 +13,9 @@ void TextDataOptions::fields(Fields& f) {
         "the file looks");
   f.add("score", score, "column that says how alike two texts are; empty: as the file looks");
   f.add("label", label, "column of classes; empty: as the file looks");
+  f.add("exclude", exclude,
+        "files of any layout, such as those of a test: rows with a text of theirs are left out, "
+        "whatever its case and spaces");
   f.add("teacher", teacher,
         "an encoder (as encoder.start) whose embeddings of the texts are the guide of the method "
         "gist and the teacher of distill");

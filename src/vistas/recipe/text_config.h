@@ -18,7 +18,7 @@ struct TextDataOptions {
   std::string modality = "text";
   std::string path;
   text::TextFileOptions file;
-  std::vector<std::string> columns;
+  std::vector<std::string> columns, exclude;
   std::string score, label, teacher;
   text::Positives positives = text::Positives::columns;
   int64_t sorted_batches = 0;

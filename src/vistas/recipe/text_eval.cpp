@@ -332,8 +332,9 @@ class TextEvaluation {
       const at::Tensor fitted = (a - mean) / deviation, measured = (b - mean) / deviation;
       report(encoder, seed, [&](const std::vector<int64_t>& drawn, const at::Tensor& known) {
         const auto count = static_cast<int64_t>(drawn.size());
-        return measure::fit_logistic(rows_of(fitted, drawn), known, classes,
-                                     {.weight_decay = measure::weight_decay_of_c(0.01, count)})
+        return measure::fit_logistic(
+                   rows_of(fitted, drawn), known, classes,
+                   {.weight_decay = measure::weight_decay_of_c(0.01, count, classes)})
             .scores(measured);
       });
     });
@@ -346,8 +347,9 @@ class TextEvaluation {
              [&](const std::vector<int64_t>& drawn, const at::Tensor& known) {
                const auto count = static_cast<int64_t>(drawn.size());
                return measure::logistic_scores(
-                   measure::fit_logistic(a.select(drawn), known, classes,
-                                         {.weight_decay = measure::weight_decay_of_c(10, count)}),
+                   measure::fit_logistic(
+                       a.select(drawn), known, classes,
+                       {.weight_decay = measure::weight_decay_of_c(10, count, classes)}),
                    b);
              });
     }

@@ -14,6 +14,7 @@
 #include "vistas/learn/tensors.h"
 #include "vistas/recipe/text_eval.h"
 #include "vistas/text/tasks/embed.h"
+#include "vistas/text/tasks/exclude.h"
 #include "vistas/text/tokenizers/train_vocabulary.h"
 
 namespace fs = std::filesystem;
@@ -23,7 +24,7 @@ namespace {
 
 constexpr int64_t kMaxLength = 256;
 
-std::shared_ptr<const text::TextFile> open_texts(const TextConfig& config) {
+std::shared_ptr<text::TextFile> open_texts(const TextConfig& config) {
   if (config.data.path.empty()) {
     throw Error(ErrorKind::usage, {.what = "data.path is empty",
                                    .fix = "Say where the texts are: --data corpus.txt"});
@@ -89,8 +90,11 @@ std::function<double(learn::Encoder&)> online_score(const text::TextBundle& bund
 
 }  // namespace
 
-TextTraining::TextTraining(TextConfig& config)
-    : config_(config), file_(open_texts(config)), layout_(layout_of(config, *file_)) {
+TextTraining::TextTraining(TextConfig& config) : config_(config) {
+  const auto file = open_texts(config);
+  file_ = file;
+  layout_ = layout_of(config, *file);
+  excluded_ = text::exclude_texts(*file, layout_, config.data.exclude);
   const std::string& start = config.encoder.start;
   if (!start.empty()) start_ = text::load_text_bundle(start);
   if (!config.learned_tokenizer.empty()) {
@@ -241,12 +245,16 @@ LeftOut TextTraining::left_out() const {
   const text::BadLines& bad = file_->bad();
   LeftOut out{
       .name = "bad_lines", .count = bad.count, .first = bad.first, .summary = bad.summary()};
+  const auto add = [&](const std::string& line) {
+    out.summary += (out.summary.empty() ? "" : "\n") + line;
+  };
+  if (excluded_ > 0)
+    add(fmt::format("{} rows were left out: they hold a text of data.exclude", excluded_));
   if (batches_->truncated() > 0) {
-    out.summary += fmt::format(
-        "{}{:.2f} % of the texts were cut at {} tokens (encoder.max_length)",
-        out.summary.empty() ? "" : "\n",
+    add(fmt::format(
+        "{:.2f} % of the texts were cut at {} tokens (encoder.max_length)",
         100 * static_cast<double>(batches_->truncated()) / static_cast<double>(batches_->made()),
-        config_.encoder.max_length);
+        config_.encoder.max_length));
   }
   return out;
 }
@@ -301,8 +309,8 @@ Value suitable_text_settings(const TextConfig& wanted) {
   // As many texts in all as take minutes on a small machine.
   const double epochs =
       transformer ? std::clamp(20'000 / rows, 1.0, 10.0) : std::clamp(600'000 / rows, 1.0, 20.0);
-  return parse_toml(
-      fmt::format(R"([data]
+  Value settings =
+      parse_toml(fmt::format(R"([data]
 modality = "text"
 [views]
 recipe = "{}"
@@ -320,11 +328,23 @@ lr_scaling = "none"
 batch = {}
 epochs = {}
 )",
-                  single && !transformer ? "crop" : "dropout", scored ? "scored" : "ranking",
-                  transformer ? "adamw" : "adam", transformer ? 3e-5 : 0.01,
-                  0.1 * static_cast<double>(static_cast<int64_t>(epochs)),
-                  static_cast<int64_t>(batch), static_cast<int64_t>(epochs)),
-      "the settings for this data");
+                             single && !transformer ? "crop" : "dropout",
+                             scored ? "scored" : "ranking", transformer ? "adamw" : "adagrad",
+                             transformer ? 3e-5
+                             : single    ? 0.1
+                                         : 0.5,
+                             0.1 * static_cast<double>(static_cast<int64_t>(epochs)),
+                             static_cast<int64_t>(batch), static_cast<int64_t>(epochs)),
+                 "the settings for this data");
+  // Of a static encoder without a beginning: see docs/text.md.
+  const auto set = [&](const std::string& assignment) {
+    merge_into(settings, parse_assignment(assignment));
+  };
+  if (!transformer && wanted.encoder.start.empty() && single) set("encoder.static.init_std=0.1");
+  if (!transformer && !scored && wanted.method_name == "ranking") {
+    set(single ? "method.temperature=0.2" : "method.temperature=0.1");
+  }
+  return settings;
 }
 
 }  // namespace vistas::recipe

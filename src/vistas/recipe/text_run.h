@@ -40,6 +40,7 @@ class TextTraining : public Training {
   const TextConfig& config_;
   std::shared_ptr<const text::TextFile> file_;
   text::Layout layout_;
+  int64_t excluded_ = 0;     // rows, by data.exclude
   text::TextBundle start_;   // the tokenizer; with encoder.start also what it begins with
   bool is_learned_ = false;  // the tokenizer, from these texts
   at::Tensor teacher_;       // [C, N, T], with data.teacher

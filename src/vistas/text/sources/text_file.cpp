@@ -222,6 +222,19 @@ uint64_t TextFile::fingerprint() const {
   return mix(hash, word);
 }
 
+int64_t TextFile::remove_rows(const std::function<bool(const std::vector<std::string>&)>& wanted) {
+  std::vector<std::string> fields;
+  const auto removed = std::erase_if(starts_, [&](uint64_t start) {
+    split(record(static_cast<size_t>(start)), fields);
+    return wanted(fields);
+  });
+  if (starts_.empty()) {
+    throw Error(ErrorKind::data, {.what = name_ + ": no row is left",
+                                  .got = fmt::format("{} rows, all to be left out", removed)});
+  }
+  return static_cast<int64_t>(removed);
+}
+
 int64_t TextFile::row_bytes(int64_t i) const {
   const auto at = static_cast<size_t>(i);
   const uint64_t end = at + 1 < starts_.size() ? starts_[at + 1] : content_.size();

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,6 +50,9 @@ class TextFile {
   // The fields of row i, one a column.
   void read(int64_t i, std::vector<std::string>& fields) const;
 
+  // Forgets the rows whose fields the function is true of; returns how many there were. A data
+  // error if none is left.
+  int64_t remove_rows(const std::function<bool(const std::vector<std::string>&)>& wanted);
   // Bytes of row i in the file, with what stands before the next row.
   int64_t row_bytes(int64_t i) const;
 
