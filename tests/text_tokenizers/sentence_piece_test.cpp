@@ -203,7 +203,8 @@ TEST_F(Vocabularies, SayWhatIsWrong) {
   for (const char* kind : {"unigram", "bpe"}) {
     const VocabularyOptions options{.size = 16, .kind = kind};
     expect_error([&] { train("\u200b \u0301\n\u2581\n", options); }, "no text to learn");
-    expect_error([&] { train("abcdefghijklmnop\n", options); }, "more characters than tokens");
+    expect_error([&] { train("abcdefghijklmnop\n", options); },
+                 "more characters than tokens, expected a size of at least 22");
   }
   expect_error([] { SentencePiece("nothing of this kind", "m.model"); }, "m.model");
   expect_error([] { SentencePiece("", "m.model"); }, "m.model");

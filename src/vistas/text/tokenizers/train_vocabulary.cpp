@@ -5,6 +5,7 @@
 #include <sentencepiece_trainer.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <unordered_map>
 
 #include "vistas/base/error.h"
@@ -103,10 +104,14 @@ class Rows : public sentencepiece::SentenceIterator {
 };
 
 Error failed(const VocabularyOptions& options, const std::string& message) {
-  if (message.find("required_chars") != std::string::npos) {
+  // "Vocabulary size is smaller than required_chars. 16 vs 25. Increase ..."
+  const size_t least = message.find(" vs ");
+  if (message.find("required_chars") != std::string::npos && least != std::string::npos) {
     return Error(ErrorKind::data, {.what = fmt::format("vocabulary of {} tokens", options.size),
                                    .got = "more characters than tokens",
-                                   .fix = "Ask for more tokens, or lower the coverage."});
+                                   .expected = fmt::format("a size of at least {}",
+                                                           std::atoll(message.c_str() + least + 4)),
+                                   .fix = "Ask for more tokens, or lower the coverage"});
   }
   return Error(ErrorKind::data, {.what = "these texts give no vocabulary", .got = message});
 }
