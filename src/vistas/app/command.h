@@ -47,6 +47,7 @@ Command embed_command();
 Command near_command();
 Command mine_command();
 Command paraphrases_command();
+Command vocab_command();
 Command views_command();
 Command info_command();
 Command pack_command();

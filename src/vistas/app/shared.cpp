@@ -56,6 +56,29 @@ void add_device_options(CLI::App& app, std::string& device, std::string& precisi
       ->group("Running");
 }
 
+std::string shell_word(const std::string& text) {
+  if (text.find_first_of(" \t\n'\"\\$`!*?[](){}<>|&;#~") == std::string::npos) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
+}
+
+void add_fields(CLI::App& app, const Fields& fields, const std::string& group) {
+  for (const Field& field : fields.all()) {
+    const auto set = [field](const std::string& text) {
+      Value value = parse_assignment(field.name + "=" + text).table().at(field.name);
+      value.where = fmt::format("--{} {}", field.name, text);
+      field.set(value);
+    };
+    std::string about = field.help;
+    if (!field.range.empty()) about += fmt::format(" ({})", field.range);
+    app.add_option_function<std::string>("--" + field.name, set, about)
+        ->default_str(to_toml(field.get()))
+        ->type_name(field.type)
+        ->group(group);
+  }
+}
+
 void add_feature_options(CLI::App& app, vision::FeatureOptions& o,
                          const std::vector<std::string>& precisions) {
   app.add_option("--batch", o.batch, "pictures embedded at a time")

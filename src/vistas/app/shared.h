@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vistas/app/command.h"
+#include "vistas/base/options.h"
 #include "vistas/vision/tasks/features.h"
 
 namespace vistas::app {
@@ -32,6 +33,12 @@ nlohmann::json finite_or_null(double value);
 // --device and --precision; `precisions` are those that it takes.
 void add_device_options(CLI::App& app, std::string& device, std::string& precision,
                         const std::vector<std::string>& precisions = {"auto", "fp32", "bf16"});
+
+// `text` as one word of a shell.
+std::string shell_word(const std::string& text);
+
+// An option of the command line for each of `fields`: --size for "size", with its help and range.
+void add_fields(CLI::App& app, const Fields& fields, const std::string& group);
 
 // --batch, --threads, --device, --precision, --on-bad-image of commands that embed pictures.
 void add_feature_options(CLI::App& app, vision::FeatureOptions& options,

@@ -137,14 +137,6 @@ void print_settings(const Context& context, const recipe::Config& config,
   context.print(table.str(context.color, context.width) + "\n");
 }
 
-// `text` as one word of a shell.
-std::string shell_word(const std::string& text) {
-  if (text.find_first_of(" \t\n'\"\\$`!*?[](){}<>|&;#~") == std::string::npos) return text;
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? "'\\''" : std::string(1, c);
-  return quoted + "'";
-}
-
 TrainOutcome run_training(const Context& context, const RunFolder& run, learn::Trainer& trainer,
                           const recipe::Training& training) {
   TrainOutcome outcome;
