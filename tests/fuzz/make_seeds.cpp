@@ -5,6 +5,7 @@
 #include "support/container_files.h"
 #include "support/picture_files.h"
 #include "support/pictures.h"
+#include "support/torch_files.h"
 #include "vistas/base/tensor_file.h"
 #include "vistas/vision/sources/encode.h"
 #include "vistas/vision/sources/pack.h"
@@ -98,6 +99,18 @@ void add_base(Seeds& seeds) {
       R"({"preprocess": [{"size": 32, "mean": [0.5], "std": [0.2], "ops": [{"op": "hflip"}]}]})"};
 }
 
+void add_torch_files(Seeds& seeds) {
+  namespace pickle = test::pickle;
+  const test::Texts storages{{"0", std::string(24, 'x')}, {"1", std::string(8, 'y')}};
+  const auto weights = [](const std::string& more) {
+    return pickle::state({{"a", pickle::tensor(pickle::storage("0", 6, more), 2, {2, 2}, {2, 1})},
+                          {"b", pickle::tensor(pickle::storage("1", 2, more), 0, {}, {})}});
+  };
+  seeds["fuzz_torch_file"] = {test::torch_archive(weights(""), storages),
+                              test::torch_archive(weights(""), storages, {.is_64 = true}),
+                              test::earlier_torch_file(weights("N"), storages)};
+}
+
 void add_text(Seeds& seeds) {
   const std::string json =
       R"({"version": "1.0", "added_tokens": [{"id": 1, "content": "[SEP]"}],
@@ -121,6 +134,7 @@ int main(int argc, char** argv) {
   add_more_pictures(seeds);
   add_containers(seeds);
   add_base(seeds);
+  add_torch_files(seeds);
   add_text(seeds);
   for (const auto& [target, inputs] : seeds) {
     const std::filesystem::path folder = std::filesystem::path(argv[1]) / target;
