@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/errors.h"
+#include "support/torch_files.h"
 #include "vistas/learn/tensors.h"
 #include "vistas/text/encoders/packed.h"
 #include "vistas/text/tasks/embed.h"
@@ -122,6 +123,44 @@ TEST(HuggingFace, ReadsEarlierLayouts) {
   const std::vector<std::string_view> texts{"a man runs on grass", "Cat, dog."};
   EXPECT_TRUE(at::equal(embed_texts(got, texts).values, embed_texts(want, texts).values));
   EXPECT_EQ(got.max_length, want.max_length);
+}
+
+// The weights of a folder as torch.save writes them, in place of the others.
+void convert(const fs::path& folder, bool earlier) {
+  const TensorFile file(folder / "model.safetensors");
+  test::Texts tensors, storages;
+  for (const TensorView& view : file.tensors()) {
+    ASSERT_EQ(view.dtype, DType::f32);
+    const std::string key = std::to_string(storages.size());
+    const auto count = static_cast<int64_t>(view.bytes.size() / sizeof(float));
+    tensors.emplace_back(
+        view.name, test::pickle::tensor(test::pickle::storage(key, count, earlier ? "N" : ""), 0,
+                                        view.shape, at::empty(view.shape).strides().vec()));
+    storages.emplace_back(
+        key, std::string(reinterpret_cast<const char*>(view.bytes.data()), view.bytes.size()));
+  }
+  const std::string pickle = test::pickle::state(tensors);
+  write_file_atomic(folder / "pytorch_model.bin", earlier
+                                                      ? test::earlier_torch_file(pickle, storages)
+                                                      : test::torch_archive(pickle, storages));
+  fs::remove(folder / "model.safetensors");
+}
+
+TEST(HuggingFace, ReadsWeightsOfTorch) {
+  const Copy model("sentence");
+  const std::vector<std::string_view> texts{"a man runs on grass", "Cat, dog."};
+  const at::Tensor want = embed_texts(load_text_bundle(model.path), texts).values;
+  const auto embedded = [&] { return embed_texts(load_text_bundle(model.path), texts).values; };
+  convert(model.path, false);
+  convert(model.path / "2_Dense", true);
+  EXPECT_TRUE(at::equal(embedded(), want));
+  fs::rename(model.path / "pytorch_model.bin", model.path / "part.bin");
+  test::expect_error([&] { embedded(); }, "no weights");
+  write_file_atomic(model.path / "pytorch_model.bin.index.json",
+                    R"({"weight_map": {"embeddings.LayerNorm.weight": "part.bin"}})");
+  EXPECT_TRUE(at::equal(embedded(), want));
+  write_file_atomic(model.path / "part.bin", test::zip_file({{"a/data.pkl", "cos\nsystem\n"}}));
+  test::expect_error([&] { embedded(); }, "part.bin: os.system: not allowed");
 }
 
 TEST(HuggingFace, PlainFolderHasMeanPoolingAndTheSmallestLimit) {

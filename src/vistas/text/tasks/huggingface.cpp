@@ -11,6 +11,7 @@
 
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
+#include "vistas/base/torch_file.h"
 #include "vistas/learn/tensors.h"
 #include "vistas/text/tokenizers/load.h"
 
@@ -23,25 +24,30 @@ Error bad(const std::string& what, const std::string& got, const std::string& ex
   return Error(ErrorKind::data, {.what = what, .got = got, .expected = expected});
 }
 
-// The weights of a folder, in one file or in several.
-std::vector<std::unique_ptr<TensorFile>> open_weights(const fs::path& folder) {
-  std::vector<std::unique_ptr<TensorFile>> files;
-  if (const fs::path single = folder / "model.safetensors"; fs::exists(single)) {
-    files.push_back(std::make_unique<TensorFile>(single));
-    return files;
-  }
-  const fs::path index = folder / "model.safetensors.index.json";
-  if (!fs::exists(index)) {
-    throw bad(folder.string(), "no weights",
-              "model.safetensors or model.safetensors.index.json in it");
-  }
+// Tensors and the file in whose memory they lie.
+struct WeightFile {
+  std::shared_ptr<const void> file;
+  std::vector<TensorView> tensors;
+};
+
+template <class File>
+WeightFile opened(const fs::path& path) {
+  const auto file = std::make_shared<const File>(path);
+  return {file, file->tensors()};
+}
+
+WeightFile open_file(const fs::path& path) {
+  return path.extension() == ".bin" ? opened<TorchFile>(path) : opened<TensorFile>(path);
+}
+
+// The files that an index names, all beside it: nothing outside the folder is read.
+std::set<std::string> files_of(const fs::path& index) {
   const auto json = nlohmann::json::parse(read_file(index), nullptr, false);
   if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) {
     throw bad(index.string(), "no weight_map", "one");
   }
   std::set<std::string> names;
   for (const auto& [tensor, file] : json["weight_map"].items()) {
-    // Nothing outside the folder is read.
     const fs::path name = file.is_string() ? file.get<std::string>() : "";
     if (name.empty() || name.filename() != name) {
       throw bad(index.string() + ": file of " + tensor, file.dump(),
@@ -49,9 +55,23 @@ std::vector<std::unique_ptr<TensorFile>> open_weights(const fs::path& folder) {
     }
     names.insert(name.string());
   }
-  for (const std::string& name : names)
-    files.push_back(std::make_unique<TensorFile>(folder / name));
-  return files;
+  return names;
+}
+
+// The weights of a folder, in one file or in several.
+std::vector<WeightFile> open_weights(const fs::path& folder) {
+  std::vector<WeightFile> files;
+  for (const std::string name : {"model.safetensors", "pytorch_model.bin"}) {
+    const fs::path index = folder / (name + ".index.json");
+    if (fs::exists(folder / name)) {
+      files.push_back(open_file(folder / name));
+    } else if (fs::exists(index)) {
+      for (const std::string& part : files_of(index)) files.push_back(open_file(folder / part));
+    }
+    if (!files.empty()) return files;
+  }
+  throw bad(folder.string(), "no weights",
+            "model.safetensors or pytorch_model.bin in it, or the .index.json of either");
 }
 
 std::string shape_of(at::IntArrayRef shape) {
@@ -78,8 +98,8 @@ std::vector<std::string> fill(const fs::path& folder, const learn::NamedTensors&
                               const std::function<std::string(const std::string&)>& ours) {
   const at::NoGradGuard no_grad;
   std::map<std::string, at::Tensor> missing(targets.begin(), targets.end());
-  for (const auto& file : open_weights(folder)) {
-    for (const TensorView& view : file->tensors()) {
+  for (const WeightFile& file : open_weights(folder)) {
+    for (const TensorView& view : file.tensors) {
       const std::string name = ours(view.name);
       if (name.empty()) continue;
       const auto found = missing.find(name);

@@ -27,10 +27,10 @@ bool is_hugging_face(const std::filesystem::path& folder);
 // A data error for another architecture, another module or a value that is not supported.
 HuggingFaceFolder read_hugging_face(const std::filesystem::path& folder);
 
-// With the weights of model.safetensors, or of the files of model.safetensors.index.json. Tensors
-// may be float32, float16 or bfloat16 and have the prefixes and older names that such files have;
-// heads for other tasks are left aside. A data error that names a tensor that is missing, has
-// another shape or is not part of the architecture.
+// With the weights of model.safetensors, otherwise of pytorch_model.bin; of either also the files
+// that its .index.json names. Tensors may be float32, float16 or bfloat16 and have the prefixes and
+// older names that such files have; heads for other tasks are left aside. A data error that names a
+// tensor that is missing, has another shape or is not part of the architecture.
 std::shared_ptr<Transformer> load_transformer(const HuggingFaceFolder& folder);
 
 TextBundle load_hugging_face(const std::filesystem::path& folder);
