@@ -145,6 +145,11 @@ class TextUse(support.ProgramTest):
                             str(scores[9]), "--json", "-").json()
         self.assertLessEqual(few["pairs"], 10)
 
+    def test_lists_end_before_the_next_argument(self):
+        rows = self.succeeds("eval", "--tasks", "sts:sts.csv,pairs:same.tsv", "run", "--json", "-")
+        self.assertEqual({row["task"] for row in rows.json()["rows"]}, {"sts sts", "pairs same"})
+        self.succeeds("train", "--columns", "1,2", "pairs.tsv", "--dry-run", *SMALL)
+
     def test_paraphrases(self):
         turned = [(a, " ".join(reversed(a.split()))) for a, _ in self.held_out]
         support.write(self.folder / "both.txt", lines(text for pair in turned for text in pair))

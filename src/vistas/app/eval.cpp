@@ -204,12 +204,14 @@ Command eval_command() {
                        "alone. For texts a kind and a path: sts:FILE, pairs:FILE, retrieval:FILE, "
                        "bitext:FILE or PREFIX, clustering:FILE, transfer:FILE")
             ->delimiter(',')
+            ->allow_extra_args(false)
             ->capture_default_str()
             ->group("Measures");
         app.add_option("--labels", o.labels,
                        "shares of the training labels, each by itself: "
                        "1% of every class, or 5 of every class")
             ->delimiter(',')
+            ->allow_extra_args(false)
             ->capture_default_str()
             ->group("Measures");
         app.add_option("--seeds", o.seeds,
@@ -230,6 +232,7 @@ Command eval_command() {
             ->group("Measures");
         app.add_option("--k", a->k, "neighbours of knn, each by itself")
             ->delimiter(',')
+            ->allow_extra_args(false)
             ->capture_default_str()
             ->check(CLI::Range(1, 1 << 30))
             ->group("Measures");

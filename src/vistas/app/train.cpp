@@ -329,6 +329,7 @@ Command train_command() {
                        "texts: the columns of anchor, positive, negatives by name or number; short "
                        "for --set data.columns=[...] [as the file looks]")
             ->delimiter(',')
+            ->allow_extra_args(false)
             ->group("Data");
         app.add_option("--set", a->sets, "one setting, KEY=VALUE; may be given many times")
             ->type_name("KEY=VALUE")
