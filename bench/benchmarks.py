@@ -378,6 +378,29 @@ def static(s):
               "ms", lower_is_better=True)
 
 
+def finetune(s):
+    """Steps of SimCSE from all-MiniLM-L6-v2: 64 sentences of IMDB, two views each, 32 tokens."""
+    model = os.environ.get("VISTAS_MINILM")
+    if not model:
+        return s.skip("no VISTAS_MINILM: `./dev bench finetune` installs it")
+    if not s.has_data("imdb-sentences-300k"):
+        return
+    theirs = s.peer("finetune", "all", "speed", part="text",
+                    env={"THREADS": "2", "DATA": f"{os.environ['VISTAS_DATA']}/text"})
+    for precision in ("bf16", "fp32"):
+        folder = s.fresh_run(f"finetune-{precision}")
+        sets = ["encoder.max_length=32", "train.batch=64", "train.steps=8", "train.log_every=1",
+                f"train.precision={precision}"]
+        done = s.vistas("train", s.data / "imdb-sentences-300k/sentences.txt", "--encoder", model,
+                        "--out", folder, *(word for setting in sets for word in ("--set", setting)))
+        steps = (folder / "metrics.jsonl").read_text().splitlines() if done else []
+        s.row(f"a step, {precision}, the fastest",
+              max((json.loads(step)["samples_per_s"] for step in steps), default=None),
+              "sentences/s", need=1.2, per_peer=True,
+              peers={"PyTorch": next((line["sentences_per_s"] for line in theirs
+                                      if line["precision"] == precision), None)})
+
+
 def texts(s):
     """The recipes of static encoders by the data they name: training time and quality."""
     model = os.environ.get("VISTAS_MINILM")
@@ -438,5 +461,5 @@ def figure(s, trained, task, measure, labels="", *more):
                            if row["measure"] == measure and row["labels"] == labels)
 
 
-QUICK = [views, step, optim, loss, loader, start, sources, measure, tokenize, encode, static]
+QUICK = [views, step, optim, loss, loader, start, sources, measure, tokenize, encode, static, finetune]
 LONG = [cache, quality, demo, texts]  # some minutes each
