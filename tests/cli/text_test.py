@@ -137,6 +137,19 @@ class Text(support.ProgramTest):
         self.fails(2, ["stss"], "train", "pairs.tsv", "--out", "x", "--set",
                    "data.score_task=stss:scored.csv.gz", *support.settings(SMALL))
 
+    def test_memory_by_tokens(self):
+        plain = ["train.epochs=2", "encoder.static.dim=8"]
+        self.learn("pairs.tsv", "whole_batch", *plain)
+        result = self.learn("pairs.tsv", "by_tokens", *plain, "train.micro_tokens=100")
+        self.assertIn("100 tokens in memory at once", result.out)
+        losses = [[json.loads(line)["loss"] for line in
+                   (self.folder / run / "metrics.jsonl").read_text().splitlines()]
+                  for run in ("whole_batch", "by_tokens")]
+        for a, b in zip(*losses, strict=True):
+            self.assertAlmostEqual(a, b, delta=1e-4 * a)
+        self.fails(2, ["micro_batch", "micro_tokens"], "train", "pairs.tsv", "--out", "x",
+                   *support.settings([*SMALL, "train.micro_tokens=100", "train.micro_batch=16"]))
+
     def test_parts_of_documents_are_positives(self):
         texts = [a for a, _ in support.sentence_pairs(900, 5)]
         support.write(self.folder / "documents.txt", "".join(

@@ -99,6 +99,52 @@ TEST(Loader, MicroBatchesAreThePartsOfABatchAndAllButTheLastAgain) {
   EXPECT_EQ(keys.size(), 4 * 3);
 }
 
+// Sample i costs 1 + i % 5; one of 7 fits no part.
+class Costly : public Numbers {
+ public:
+  using Numbers::Numbers;
+  std::vector<int64_t> costs(const std::vector<int64_t>& samples, uint64_t) const override {
+    std::vector<int64_t> out;
+    for (const int64_t i : samples) out.push_back(i == 17 ? 7 : 1 + i % 5);
+    return out;
+  }
+};
+
+TEST(Loader, PartsAreCutByWhatTheirSamplesCost) {
+  LoaderOptions options{.batch = 12, .seed = 3, .threads = 3, .end_step = 8};
+  const auto whole = all_of(options, 50);
+  options.micro_cost = 6;
+  const auto maker = std::make_shared<Costly>(50);
+  Loader loader(maker, options);
+  std::set<int64_t> counts;
+  for (size_t step = 0; step < 8; ++step) {
+    const int64_t parts = loader.parts();
+    counts.insert(parts);
+    std::vector<int64_t> seen, again;
+    for (int64_t i = 0; i < 2 * parts - 1; ++i) {
+      const Batch part = loader.next();
+      const auto* x = part.views[0].at("x").const_data_ptr<int64_t>();
+      auto& side = i < parts ? seen : again;
+      side.insert(side.end(), x, x + part.index.size(0));
+      int64_t cost = 0;
+      for (int64_t row = 0; row < part.index.size(0); ++row) {
+        cost += maker->costs({x[row] / 1000}, 0).front();
+      }
+      EXPECT_TRUE(cost <= 6 || part.index.size(0) == 1) << cost;
+    }
+    ASSERT_EQ(seen.size(), 12);
+    EXPECT_TRUE(std::equal(seen.begin(), seen.end(), whole.begin() + 12 * step));
+    ASSERT_LT(again.size(), 12);
+    EXPECT_TRUE(std::equal(again.begin(), again.end(), seen.begin()));
+  }
+  EXPECT_GT(counts.size(), 1);
+}
+
+TEST(Loader, SamplesWithoutCostsAreRefused) {
+  Loader loader(std::make_shared<Numbers>(50), {.batch = 7, .micro_cost = 5, .end_step = 1});
+  EXPECT_THROW(loader.parts(), Error);
+}
+
 TEST(Loader, AnErrorInAThreadReachesTheCaller) {
   const auto numbers = std::make_shared<Numbers>(50);
   numbers->bad_ = 17;

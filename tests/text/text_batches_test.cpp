@@ -149,6 +149,12 @@ TEST_F(Batches, SortedBatchesHoldTextsOfLikeLength) {
   EXPECT_FALSE(std::is_sorted(first.begin(), first.end()));  // the batches come by chance
 }
 
+TEST_F(Batches, CostsAreTheTokensOfAllViews) {
+  const auto batches = open("p.tsv", "a b\tc\nd\te f g h i\n",
+                            {.positives = Positives::columns, .max_length = 4, .marks = true});
+  EXPECT_EQ(batches->costs({1, 0, 1}, 0), (std::vector<int64_t>{3 + 4, 4 + 3, 3 + 4}));
+}
+
 TEST_F(Batches, LongTextsAreCutBetweenTheirMarksAndCounted) {
   const auto batches =
       open("m.txt", "a b c d e\na b\n", {.max_length = 4, .marks = true}, {.count = 1});

@@ -70,7 +70,9 @@ std::string negatives_text(const learn::Trainer& trainer) {
 
 std::string batch_text(const learn::TrainOptions& train, const std::string& unit) {
   return fmt::format("{} {}s", train.batch, unit) +
-         (train.micro_batch > 0 ? fmt::format(", {} in memory at once", train.micro_batch) : "");
+         (train.micro_batch > 0 ? fmt::format(", {} in memory at once", train.micro_batch) : "") +
+         (train.micro_tokens > 0 ? fmt::format(", {} tokens in memory at once", train.micro_tokens)
+                                 : "");
 }
 
 int dry_run(const Context& context, recipe::Config& config) {
@@ -117,7 +119,8 @@ int dry_run(const Context& context, recipe::Config& config) {
                                  look::format_bytes(static_cast<double>(state * kept)), kept)});
   table.add({"negatives", negatives_text(trainer) + " an anchor"});
   context.print(table.str(context.color, context.width) + "\n");
-  if (costs.size() > 1) print_choices(context, costs, training->unit());
+  if (costs.size() > 1 && config.train.micro_tokens == 0)
+    print_choices(context, costs, training->unit());
   context.print("Nothing was trained.\n");
   context.write_json(result);
   return 0;

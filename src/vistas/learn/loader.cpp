@@ -14,15 +14,19 @@ constexpr uint32_t kOrderStream = 0xFFFF0001;  // beyond every view number
 
 }  // namespace
 
+std::vector<int64_t> BatchMaker::costs(const std::vector<int64_t>&, uint64_t) const {
+  throw Error(ErrorKind::usage, {.what = "train.micro_tokens",
+                                 .got = "samples without tokens",
+                                 .expected = "texts",
+                                 .fix = "Use train.micro_batch"});
+}
+
 Loader::Loader(std::shared_ptr<const BatchMaker> maker, const LoaderOptions& options)
     : maker_(std::move(maker)),
       options_(options),
-      parts_(options.micro_batch > 0 ? options.batch / options.micro_batch : 1),
       per_epoch_(options.shuffle ? steps_per_epoch(maker_->size(), options.batch)
-                                 : (maker_->size() + options.batch - 1) / options.batch),
-      claimed_(options.first_step * batches_per_step()),
-      taken_(claimed_),
-      end_(options.end_step * batches_per_step()) {
+                                 : (maker_->size() + options.batch - 1) / options.batch) {
+  cursor_.step = options.first_step;
   if (per_epoch_ == 0) {
     throw Error(ErrorKind::usage,
                 {.what = "the batch is larger than the data",
@@ -65,18 +69,51 @@ Loader::Order Loader::order(int64_t epoch) {
   return result;
 }
 
-Batch Loader::make(int64_t number) {
-  const int64_t step = number / batches_per_step();
-  const int64_t part = number % batches_per_step() % parts_;
-  const int64_t epoch = step / per_epoch_;
-  const Order all = order(epoch);
-  const int64_t rows = options_.batch / parts_;
-  const int64_t begin = (step % per_epoch_) * options_.batch + part * rows;
-  const int64_t end = std::min(begin + rows, maker_->size());
-  Batch batch =
-      maker_->make({all->begin() + begin, all->begin() + end}, static_cast<uint64_t>(epoch));
-  batch.key = mix(options_.seed, static_cast<uint64_t>(step));
-  if (parts_ > 1) batch.key = mix(batch.key, static_cast<uint64_t>(part));
+std::vector<int64_t> Loader::samples_of(int64_t step, int64_t begin, int64_t end) {
+  const Order all = order(step / per_epoch_);
+  const int64_t first = step % per_epoch_ * options_.batch;
+  return {all->begin() + first + begin, all->begin() + std::min(first + end, maker_->size())};
+}
+
+// Where the parts of a step end, counted from its first sample.
+std::vector<int64_t> Loader::ends_of(int64_t step) {
+  std::vector<int64_t> ends;
+  if (options_.micro_cost > 0) {
+    const auto costs = maker_->costs(samples_of(step, 0, options_.batch),
+                                     static_cast<uint64_t>(step / per_epoch_));
+    int64_t sum = 0;
+    for (size_t i = 0; i < costs.size(); ++i) {
+      if (sum > 0 && sum + costs[i] > options_.micro_cost) {
+        ends.push_back(static_cast<int64_t>(i));
+        sum = 0;
+      }
+      sum += costs[i];
+    }
+  } else if (options_.micro_batch > 0) {
+    for (int64_t end = options_.micro_batch; end < options_.batch; end += options_.micro_batch) {
+      ends.push_back(end);
+    }
+  }
+  ends.push_back(options_.batch);
+  return ends;
+}
+
+// Under the mutex; `ends` is empty where nothing is left to make.
+Loader::Cursor Loader::claim() {
+  if (cursor_.step >= options_.end_step) return {};
+  if (cursor_.at == 0) cursor_.ends = ends_of(cursor_.step);
+  Cursor claimed = cursor_;
+  if (++cursor_.at == 2 * cursor_.ends.size() - 1) cursor_ = {.step = cursor_.step + 1};
+  return claimed;
+}
+
+Batch Loader::make(const Cursor& cursor) {
+  const size_t part = cursor.part();
+  const int64_t begin = part == 0 ? 0 : cursor.ends[part - 1];
+  Batch batch = maker_->make(samples_of(cursor.step, begin, cursor.ends[part]),
+                             static_cast<uint64_t>(cursor.step / per_epoch_));
+  batch.key = mix(options_.seed, static_cast<uint64_t>(cursor.step));
+  if (cursor.ends.size() > 1) batch.key = mix(batch.key, part);
   return batch;
 }
 
@@ -84,18 +121,20 @@ void Loader::work() {
   // Each thread may be two batches ahead.
   const auto ahead = static_cast<int64_t>(2 * options_.threads);
   while (true) {
+    Cursor cursor;
     int64_t number = 0;
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait(
-          lock, [&] { return stop_ || error_ || claimed_ >= end_ || claimed_ < taken_ + ahead; });
-      if (stop_ || error_ || claimed_ >= end_) return;
-      number = claimed_++;
-    }
     try {
-      Batch batch = make(number);
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return stop_ || error_ || claimed_ < taken_ + ahead; });
+        if (stop_ || error_) return;
+        cursor = claim();
+        if (cursor.ends.empty()) return;
+        number = claimed_++;
+      }
+      Batch batch = make(cursor);
       const std::lock_guard lock(mutex_);
-      ready_.emplace(number, std::move(batch));
+      ready_.emplace(number, Made{std::move(batch), static_cast<int64_t>(cursor.ends.size())});
     } catch (...) {
       const std::lock_guard lock(mutex_);
       if (!error_) error_ = std::current_exception();
@@ -104,18 +143,28 @@ void Loader::work() {
   }
 }
 
-Batch Loader::next() {
+Loader::Made& Loader::first_ready(std::unique_lock<std::mutex>& lock) {
   const auto start = std::chrono::steady_clock::now();
+  changed_.wait(lock, [&] { return error_ || ready_.contains(taken_); });
+  if (!ready_.contains(taken_)) std::rethrow_exception(error_);
+  waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return ready_.at(taken_);
+}
+
+int64_t Loader::parts() {
+  std::unique_lock lock(mutex_);
+  return first_ready(lock).parts;
+}
+
+Batch Loader::next() {
   Batch batch;
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return error_ || ready_.contains(taken_); });
-    if (!ready_.contains(taken_)) std::rethrow_exception(error_);
-    batch = std::move(ready_.extract(taken_).mapped());
+    batch = std::move(first_ready(lock).batch);
+    ready_.erase(taken_);
     ++taken_;
   }
   changed_.notify_all();
-  waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return batch;
 }
 

@@ -26,11 +26,15 @@ class BatchMaker {
   virtual std::vector<int64_t> order(Draws& draws, int64_t /*batch*/) const {
     return draws.permutation(size());
   }
+  // What each sample of an epoch weighs in memory (tokens of texts, all views counted), for
+  // LoaderOptions::micro_cost. A usage error where samples are not told apart by it.
+  virtual std::vector<int64_t> costs(const std::vector<int64_t>& samples, uint64_t epoch) const;
 };
 
 struct LoaderOptions {
   int64_t batch = 256;
   int64_t micro_batch = 0;  // a divisor of batch: hands a step over in parts; 0: whole
+  int64_t micro_cost = 0;   // instead: parts of samples that cost no more together; 0: not so
   uint64_t seed = 0;
   int threads = 1;
   bool shuffle = true;     // false: in order, with a last batch that may be smaller
@@ -42,9 +46,10 @@ struct LoaderOptions {
 // e = s / steps_per_epoch and r = s % steps_per_epoch; when shuffled, the rest of an epoch that
 // fills no batch is left out. Threads make whole batches and hand them over in order.
 //
-// With micro-batches a step is its batch / micro_batch parts in order, and then the same parts but
-// the last once more. They are made when they are due, the second time too, so that memory does not
-// grow with the batch; samples and views are those of the whole batch.
+// With micro-batches a step is its parts in order, and then the same parts but the last once more.
+// They are made when they are due, the second time too, so that memory does not grow with the
+// batch; samples and views are those of the whole batch. A sample that costs more than micro_cost
+// is a part by itself.
 class Loader {
  public:
   Loader(std::shared_ptr<const BatchMaker> maker, const LoaderOptions& options);
@@ -56,8 +61,8 @@ class Loader {
   // Passes over all samples in order, once.
   static LoaderOptions once(int64_t samples, int64_t batch, int threads);
 
-  // Parts of a step; 1: a step is one batch.
-  int64_t parts() const { return parts_; }
+  // Parts of the step that next() begins; 1: it is one batch. To be asked before a step's first.
+  int64_t parts();
 
   // The batch of the next step, or its next part; rethrows what a thread threw while making it.
   Batch next();
@@ -66,21 +71,36 @@ class Loader {
 
  private:
   using Order = std::shared_ptr<const std::vector<int64_t>>;
+  // The next batch to make: a part of a step. Parts of the step are cut at `ends`.
+  struct Cursor {
+    int64_t step = 0;
+    size_t at = 0;  // of 2 parts - 1
+    std::vector<int64_t> ends{};
+
+    size_t part() const { return at % ends.size(); }
+  };
+  struct Made {
+    Batch batch;
+    int64_t parts = 0;  // of its step
+  };
   void work();
   Order order(int64_t epoch);
-  int64_t batches_per_step() const { return 2 * parts_ - 1; }
-  Batch make(int64_t number);
+  std::vector<int64_t> samples_of(int64_t step, int64_t begin, int64_t end);
+  std::vector<int64_t> ends_of(int64_t step);
+  Cursor claim();
+  Batch make(const Cursor& cursor);
+  Made& first_ready(std::unique_lock<std::mutex>& lock);
 
   std::shared_ptr<const BatchMaker> maker_;
   LoaderOptions options_;
-  int64_t parts_;
   int64_t per_epoch_;  // steps
   double waited_ = 0;
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  int64_t claimed_, taken_, end_;   // next batch to make, next to hand over, one past the last
-  std::map<int64_t, Batch> ready_;  // finished batches
+  Cursor cursor_;
+  int64_t claimed_ = 0, taken_ = 0;  // batches to make, and handed over
+  std::map<int64_t, Made> ready_;    // finished batches
   std::exception_ptr error_;
   bool stop_ = false;
   std::mutex order_mutex_;

@@ -87,6 +87,11 @@ void TrainOptions::fields(Fields& f) {
         "samples that are in memory at once, a divisor of train.batch: the loss compares the whole "
         "batch, batch norm sees a micro-batch; 0: the whole batch",
         {0, 1e9});
+  f.add(
+      "micro_tokens", micro_tokens,
+      "texts, instead of micro_batch: tokens that are in memory at once, all views counted; 0: not "
+      "so",
+      {0, 1e12});
   f.add("seed", seed, "of weights, order and views", {0, 1e18});
   f.add("precision", precision,
         "number format of convolutions and products; auto is bf16 where "
@@ -126,6 +131,10 @@ Trainer::Trainer(TrainParts parts)
          .fix = fmt::format("Use a smaller batch: --set train.batch={}", parts_.data->size())});
   }
   check_micro_batch(o.batch, o.micro_batch);
+  if (o.micro_batch > 0 && o.micro_tokens > 0) {
+    throw Error(ErrorKind::usage,
+                {.what = "train.micro_batch and train.micro_tokens", .expected = "one of them"});
+  }
   total_ = o.steps > 0 ? o.steps : o.epochs * per_epoch_;
   Method& method = *parts_.method;
   method.to(device_);
@@ -175,6 +184,7 @@ LoaderOptions Trainer::loader_options() const {
   const int64_t threads = parts_.train.loader_threads;
   return {.batch = parts_.train.batch,
           .micro_batch = parts_.train.micro_batch,
+          .micro_cost = parts_.train.micro_tokens,
           .seed = static_cast<uint64_t>(parts_.train.seed),
           .threads = threads > 0 ? static_cast<int>(threads) : available_cores(),
           .first_step = step_,

@@ -25,6 +25,7 @@ struct TrainOptions {
   int64_t steps = 0;
   int64_t batch = 256;
   int64_t micro_batch = 0;
+  int64_t micro_tokens = 0;
   int64_t seed = 0;
   std::string precision = "auto";
   std::string device = "auto";

@@ -180,6 +180,17 @@ double TextBatches::append_sample(int64_t sample, uint64_t epoch,
   return score;
 }
 
+std::vector<int64_t> TextBatches::costs(const std::vector<int64_t>& samples, uint64_t epoch) const {
+  std::vector<int64_t> costs;
+  for (const int64_t sample : samples) {
+    std::vector<ViewIds> views(view_count());
+    append_sample(sample, epoch, views);
+    int64_t& tokens = costs.emplace_back(0);
+    for (const ViewIds& view : views) tokens += view.ends.back();
+  }
+  return costs;
+}
+
 std::vector<int64_t> TextBatches::order(Draws& draws, int64_t batch) const {
   std::vector<int64_t> rows = draws.permutation(size());
   if (options_.sorted_batches == 0) return rows;

@@ -55,6 +55,8 @@ class TextBatches : public learn::BatchMaker {
   // A random order, with sorted_batches of rows of like length (in bytes) in each batch: the rows
   // of so many batches are sorted and cut into batches, which come in random order.
   std::vector<int64_t> order(Draws& draws, int64_t batch) const override;
+  // Tokens of all views of each sample.
+  std::vector<int64_t> costs(const std::vector<int64_t>& samples, uint64_t epoch) const override;
 
   // Texts made so far, and those of them that were longer than max_length.
   int64_t made() const { return made_; }
