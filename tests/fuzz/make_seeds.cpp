@@ -120,6 +120,11 @@ void add_text(Seeds& seeds) {
   for (const std::string& file : {json, std::string("#[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n##b\n!\n")}) {
     seeds["fuzz_tokenizer"].push_back(file + std::string(1, '\0') + text);
   }
+  // A piece of a text, a score and a type; a trainer; a normalizer with its rules.
+  seeds["fuzz_piece_model"] = {
+      std::string("\x0a\x0c\x0a\x03<s>\x15\0\0\x80\xbf\x18\x03"
+                  "\x12\x02\x18\x02\x1a\x0a\x0a\x08nmt_nfkc",
+                  30)};
   seeds["fuzz_text_file"] = {std::string("\0one\n\ntwo\r\n", 12), "\1a\tb\t0.5\nc\td\t1\n",
                              "\2\"a, b\",c\n\"x\"\"y\",\"z\nw\"\n",
                              "\3{\"query\": \"a\", \"negatives\": [\"b\", \"c\"]}\n"};

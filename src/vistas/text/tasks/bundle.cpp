@@ -6,7 +6,6 @@
 #include "vistas/learn/tensors.h"
 #include "vistas/text/tasks/huggingface.h"
 #include "vistas/text/tokenizers/load.h"
-#include "vistas/text/tokenizers/sentence_piece.h"
 
 namespace fs = std::filesystem;
 
@@ -30,8 +29,7 @@ std::shared_ptr<const Tokenizer> tokenizer_of(const NamedFiles& files) {
   }
   for (const auto& [name, content] : files) {
     if (!name.ends_with(".model")) continue;
-    return std::make_shared<SentencePiece>(
-        content, name, name == "sentencepiece.bpe.model" ? PieceIds::fairseq : PieceIds::model);
+    return std::make_shared<SentencePiece>(content, name, ids_of(name));
   }
   throw Error(ErrorKind::data, {.what = "no file of a tokenizer",
                                 .expected = "tokenizer.json, vocab.txt or a SentencePiece model"});

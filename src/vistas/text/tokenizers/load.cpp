@@ -9,10 +9,8 @@
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
 #include "vistas/text/tokenizers/byte_bpe.h"
-#include "vistas/text/tokenizers/sentence_piece.h"
+#include "vistas/text/tokenizers/piece_json.h"
 #include "vistas/text/tokenizers/tokenizer_json.h"
-#include "vistas/text/tokenizers/unigram_json.h"
-#include "vistas/text/tokenizers/word_piece.h"
 
 namespace vistas::text {
 namespace {
@@ -62,15 +60,14 @@ std::unique_ptr<Tokenizer> word_piece_from(const TokenizerJson& json) {
 // tokenizer, and some classes change texts before.
 std::unique_ptr<Tokenizer> read_model(const std::string& model, const std::string& config,
                                       const fs::path& file) {
-  const bool fairseq = file.filename() == "sentencepiece.bpe.model";
+  const PieceIds ids = ids_of(file);
   std::string type = settings_in(config, file.string()).text("tokenizer_class", "none");
   if (type.ends_with("Fast")) type.resize(type.size() - 4);
-  const std::string known = fairseq ? "XLMRobertaTokenizer" : "T5Tokenizer";
+  const std::string known = ids == PieceIds::fairseq ? "XLMRobertaTokenizer" : "T5Tokenizer";
   if (type != "none" && type != known) {
     throw bad(file.string() + ": tokenizer_class", type, known);
   }
-  return std::make_unique<SentencePiece>(model, file.string(),
-                                         fairseq ? PieceIds::fairseq : PieceIds::model);
+  return std::make_unique<SentencePiece>(model, file.string(), ids);
 }
 
 }  // namespace
@@ -78,34 +75,47 @@ std::unique_ptr<Tokenizer> read_model(const std::string& model, const std::strin
 std::unique_ptr<Tokenizer> read_tokenizer_json(std::string_view json, const std::string& name) {
   const TokenizerJson parts = parse_tokenizer_json(json, name);
   if (parts.model.type == "WordPiece") return word_piece_from(parts);
-  if (parts.model.type == "Unigram") return unigram_from(parts);
-  if (parts.model.type == "BPE") return byte_bpe_from(parts);
+  if (parts.model.type == "Unigram") return sentence_piece_from(parts);
+  if (parts.model.type == "BPE") {
+    const bool pieces =
+        !parts.pre_tokenizers.empty() && parts.pre_tokenizers.back().type == "Metaspace";
+    return pieces ? sentence_piece_from(parts) : byte_bpe_from(parts);
+  }
   refuse(parts, "model", parts.model.type, "WordPiece, Unigram or BPE");
 }
 
-std::unique_ptr<Tokenizer> read_vocabulary(std::string_view text, std::string_view config,
-                                           const std::string& name) {
-  std::vector<std::string> tokens;
+VocabularyFile parse_vocabulary(std::string_view text, std::string_view config,
+                                const std::string& name) {
+  VocabularyFile out;
   while (!text.empty()) {
     const size_t end = text.find('\n');
     std::string_view line = text.substr(0, end);
     line = line.substr(0, line.find_last_not_of(" \t\r\v\f") + 1);
-    tokens.emplace_back(line);
+    out.tokens.emplace_back(line);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
   }
   const TokenizerPart settings = settings_in(config, name);
-  WordPieceOptions options;
+  WordPieceOptions& options = out.options;
   options.lowercase = settings.flag("do_lower_case", true);
   options.strip_accents = settings.flag("strip_accents", options.lowercase);
   options.handle_chinese_chars = settings.flag("tokenize_chinese_chars", true);
   options.unknown = settings.text("unk_token", options.unknown);
-  std::vector<AddedToken> added;
   for (const char* special : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) {
-    for (size_t id = 0; id < tokens.size(); ++id) {
-      if (tokens[id] == special) added.push_back({special, static_cast<int32_t>(id)});
+    for (size_t id = 0; id < out.tokens.size(); ++id) {
+      if (out.tokens[id] == special) out.added.push_back({special, static_cast<int32_t>(id)});
     }
   }
-  return std::make_unique<WordPiece>(std::move(tokens), std::move(added), options);
+  return out;
+}
+
+std::unique_ptr<Tokenizer> read_vocabulary(std::string_view text, std::string_view config,
+                                           const std::string& name) {
+  VocabularyFile file = parse_vocabulary(text, config, name);
+  return std::make_unique<WordPiece>(std::move(file.tokens), std::move(file.added), file.options);
+}
+
+PieceIds ids_of(const fs::path& file) {
+  return file.filename() == "sentencepiece.bpe.model" ? PieceIds::fairseq : PieceIds::model;
 }
 
 std::unique_ptr<Tokenizer> load_tokenizer(const fs::path& path) {

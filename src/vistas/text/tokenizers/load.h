@@ -3,9 +3,13 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "vistas/text/tokenizers/sentence_piece.h"
 #include "vistas/text/tokenizers/tokenizer.h"
+#include "vistas/text/tokenizers/word_piece.h"
 
 namespace vistas::text {
 
@@ -24,5 +28,17 @@ std::unique_ptr<Tokenizer> read_tokenizer_json(std::string_view json, const std:
 // `config` is the content of tokenizer_config.json, "" where there is none.
 std::unique_ptr<Tokenizer> read_vocabulary(std::string_view text, std::string_view config,
                                            const std::string& name);
+
+// What such a vocab.txt says.
+struct VocabularyFile {
+  std::vector<std::string> tokens;
+  std::vector<AddedToken> added;
+  WordPieceOptions options;
+};
+VocabularyFile parse_vocabulary(std::string_view text, std::string_view config,
+                                const std::string& name);
+
+// The ids of a SentencePiece model by the name of its file.
+PieceIds ids_of(const std::filesystem::path& file);
 
 }  // namespace vistas::text
