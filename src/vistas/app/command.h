@@ -48,6 +48,7 @@ Command near_command();
 Command mine_command();
 Command paraphrases_command();
 Command vocab_command();
+Command export_command();
 Command views_command();
 Command info_command();
 Command pack_command();

@@ -10,6 +10,8 @@
 
 #include "vistas/base/error.h"
 
+namespace fs = std::filesystem;
+
 namespace vistas {
 namespace {
 
@@ -66,6 +68,36 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view conte
   std::filesystem::rename(temporary, path);
   const std::filesystem::path parent = path.parent_path();
   sync_path(parent.empty() ? "." : parent);
+}
+
+void check_empty(const fs::path& path) {
+  std::error_code ignored;  // what cannot be looked into cannot be made either
+  if (!fs::exists(path, ignored)) return;
+  if (fs::is_directory(path, ignored) && fs::is_empty(path, ignored)) return;
+  throw Error(ErrorKind::usage, {.what = path.string() + ": is there already",
+                                 .expected = "a folder that is new or empty",
+                                 .fix = "Give another folder, or remove this one"});
+}
+
+void write_folder_atomic(const fs::path& path, const std::function<void(const fs::path&)>& write) {
+  check_empty(path);
+  fs::path folder = fs::absolute(path).lexically_normal();
+  if (!folder.has_filename()) folder = folder.parent_path();  // "out/"
+  const fs::path temporary = folder.string() + ".tmp";
+  std::error_code error;
+  fs::remove_all(temporary, error);
+  if (!error) fs::create_directories(temporary, error);
+  if (error) throw_system_error(path.string() + ": cannot make the folder", error.value());
+  try {
+    write(temporary);
+    for (const auto& entry : fs::recursive_directory_iterator(temporary)) sync_path(entry.path());
+    sync_path(temporary);
+    fs::rename(temporary, folder);
+  } catch (...) {
+    fs::remove_all(temporary, error);
+    throw;
+  }
+  sync_path(folder.parent_path());
 }
 
 MappedFile::MappedFile(const std::filesystem::path& path) {

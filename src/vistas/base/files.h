@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,14 @@ std::string read_file(const std::filesystem::path& path);
 
 // Writes `path` + ".tmp", syncs it, renames it over `path` and syncs the folder.
 void write_file_atomic(const std::filesystem::path& path, std::string_view content);
+
+// A usage error unless there is nothing at `path`, or an empty folder.
+void check_empty(const std::filesystem::path& path);
+
+// Makes a folder at `path`, where check_empty() finds nothing: `write` fills `path` + ".tmp", which
+// is synced and renamed.
+void write_folder_atomic(const std::filesystem::path& path,
+                         const std::function<void(const std::filesystem::path&)>& write);
 
 // Flushes a file or folder to disk.
 void sync_path(const std::filesystem::path& path);

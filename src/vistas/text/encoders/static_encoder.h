@@ -39,6 +39,8 @@ class StaticEncoder : public TextEncoder {
   int64_t dim() const override { return options_.dim; }
   bool wants_marks() const override { return false; }
   int64_t max_length() const override { return int64_t{1} << 20; }
+  int64_t vocabulary() const { return vocabulary_; }
+  const StaticOptions& options() const { return options_; }
 
  private:
   learn::Bags bags_of(const at::Tensor& ids, const at::Tensor& length) const;

@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
@@ -147,13 +148,40 @@ void replace(std::string& text, std::string_view from, std::string_view to) {
   if (const size_t at = text.find(from); at != std::string::npos) text.replace(at, from.size(), to);
 }
 
-void check_vocabulary(const Tokenizer& tokenizer, const HuggingFaceFolder& folder) {
-  if (tokenizer.vocabulary_size() > folder.options.vocabulary) {
-    throw bad(folder.transformer.string() + ": vocabulary of the tokenizer",
-              fmt::format("{} ids", tokenizer.vocabulary_size()),
-              fmt::format("at most vocab_size of config.json, {}", folder.options.vocabulary));
-  }
-  // Lower-casing before the tokenizer is left to those that do it themselves.
+using Names = std::span<const std::pair<std::string_view, std::string_view>>;
+
+// Parts of names that a family has in another way than BERT, theirs first.
+Names names_of(TransformerFamily family) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kDistilBert{
+      {{"transformer.layer.", "encoder.layer."},
+       {".attention.q_lin.", ".attention.self.query."},
+       {".attention.k_lin.", ".attention.self.key."},
+       {".attention.v_lin.", ".attention.self.value."},
+       {".attention.out_lin.", ".attention.output.dense."},
+       {".sa_layer_norm.", ".attention.output.LayerNorm."},
+       {".ffn.lin1.", ".intermediate.dense."},
+       {".ffn.lin2.", ".output.dense."},
+       {".output_layer_norm.", ".output.LayerNorm."}}};
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kMpNet{
+      {{".attention.attn.q.", ".attention.self.query."},
+       {".attention.attn.k.", ".attention.self.key."},
+       {".attention.attn.v.", ".attention.self.value."},
+       {".attention.attn.o.", ".attention.output.dense."},
+       {".attention.LayerNorm.", ".attention.output.LayerNorm."}}};
+  if (family == TransformerFamily::distilbert) return kDistilBert;
+  if (family == TransformerFamily::mpnet) return kMpNet;
+  return {};
+}
+
+void check_vocabulary(const Tokenizer& tokenizer, int64_t vectors, const fs::path& folder) {
+  if (tokenizer.vocabulary_size() <= vectors) return;
+  throw bad(folder.string() + ": vocabulary of the tokenizer",
+            fmt::format("{} ids", tokenizer.vocabulary_size()),
+            fmt::format("at most one for each of the {} vectors", vectors));
+}
+
+// Lower-casing before the tokenizer is left to those that do it themselves.
+void check_case(const Tokenizer& tokenizer, const HuggingFaceFolder& folder) {
   bool keeps_case = false;
   for (char letter = 'a'; letter <= 'z'; ++letter) {
     const char capital = static_cast<char>(letter - 'a' + 'A');
@@ -168,6 +196,22 @@ void check_vocabulary(const Tokenizer& tokenizer, const HuggingFaceFolder& folde
   }
 }
 
+TextBundle load_static_bundle(const StaticFolder& folder) {
+  TextBundle bundle;
+  bundle.tokenizer_files = {{"tokenizer.json", read_file(folder.embedding / "tokenizer.json")}};
+  bundle.tokenizer = load_tokenizer(folder.embedding / "tokenizer.json");
+  const auto encoder = load_static(folder);
+  bundle.options.name = "static";
+  bundle.options.vocabulary = encoder->vocabulary();
+  bundle.options.bag = encoder->options();
+  bundle.max_length = folder.max_length > 0 ? folder.max_length : encoder->max_length();
+  bundle.options.max_length = bundle.max_length;
+  bundle.prompt = folder.prompt;
+  bundle.encoder = encoder;
+  check_vocabulary(*bundle.tokenizer, encoder->vocabulary(), folder.embedding);
+  return bundle;
+}
+
 }  // namespace
 
 std::string transformer_tensor_name(const std::string& name, TransformerFamily family) {
@@ -176,31 +220,17 @@ std::string transformer_tensor_name(const std::string& name, TransformerFamily f
        {"0.auto_model.", "auto_model.", "model.", "bert.", "roberta.", "distilbert.", "mpnet."}) {
     if (out.starts_with(prefix)) out.erase(0, prefix.size());
   }
-  if (family == TransformerFamily::distilbert) {
-    static constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kNames{
-        {{"transformer.layer.", "encoder.layer."},
-         {".attention.q_lin.", ".attention.self.query."},
-         {".attention.k_lin.", ".attention.self.key."},
-         {".attention.v_lin.", ".attention.self.value."},
-         {".attention.out_lin.", ".attention.output.dense."},
-         {".sa_layer_norm.", ".attention.output.LayerNorm."},
-         {".ffn.lin1.", ".intermediate.dense."},
-         {".ffn.lin2.", ".output.dense."},
-         {".output_layer_norm.", ".output.LayerNorm."}}};
-    for (const auto& [from, to] : kNames) replace(out, from, to);
-  } else if (family == TransformerFamily::mpnet) {
-    static constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kNames{
-        {{".attention.attn.q.", ".attention.self.query."},
-         {".attention.attn.k.", ".attention.self.key."},
-         {".attention.attn.v.", ".attention.self.value."},
-         {".attention.attn.o.", ".attention.output.dense."},
-         {".attention.LayerNorm.", ".attention.output.LayerNorm."}}};
-    for (const auto& [from, to] : kNames) replace(out, from, to);
-  }
+  for (const auto& [theirs, ours] : names_of(family)) replace(out, theirs, ours);
   replace(out, "LayerNorm.gamma", "LayerNorm.weight");
   replace(out, "LayerNorm.beta", "LayerNorm.bias");
   const bool ours = out.starts_with("embeddings.") || out.starts_with("encoder.");
   return ours && !out.ends_with("position_ids") ? out : "";
+}
+
+std::string library_tensor_name(const std::string& name, TransformerFamily family) {
+  std::string out = name;
+  for (const auto& [theirs, ours] : names_of(family)) replace(out, ours, theirs);
+  return out;
 }
 
 std::shared_ptr<Transformer> load_transformer(const HuggingFaceFolder& folder) {
@@ -219,11 +249,36 @@ std::shared_ptr<Transformer> load_transformer(const HuggingFaceFolder& folder) {
   return encoder;
 }
 
+std::shared_ptr<StaticEncoder> load_static(const StaticFolder& folder) {
+  const auto files = open_weights(folder.embedding);
+  const auto& tensors = files.front()->tensors();
+  // The second name is that of model2vec.
+  const bool known = tensors.size() == 1 && (tensors.front().name == "embedding.weight" ||
+                                             tensors.front().name == "embeddings");
+  if (files.size() != 1 || !known || tensors.front().shape.size() != 2) {
+    std::vector<std::string> names;
+    for (const TensorView& view : tensors) {
+      names.push_back(fmt::format("{} {}", view.name, shape_of(view.shape)));
+    }
+    throw bad(folder.embedding.string() + ": tensors", fmt::format("{}", fmt::join(names, ", ")),
+              "embedding.weight [tokens, dimensions] alone");
+  }
+  const TensorView& table = tensors.front();
+  const auto encoder = std::make_shared<StaticEncoder>(
+      table.shape[0], StaticOptions{.dim = table.shape[1], .normalize = folder.normalize}, 0);
+  const at::NoGradGuard no_grad;
+  copy(table, learn::named_tensors(*encoder).front().second, folder.embedding);
+  encoder->eval();
+  return encoder;
+}
+
 TextBundle load_hugging_face(const fs::path& path) {
+  if (const auto folder = read_static(path)) return load_static_bundle(*folder);
   const HuggingFaceFolder folder = read_hugging_face(path);
   TextBundle bundle;
   bundle.tokenizer = load_tokenizer(folder.transformer);
-  check_vocabulary(*bundle.tokenizer, folder);
+  check_vocabulary(*bundle.tokenizer, folder.options.vocabulary, folder.transformer);
+  check_case(*bundle.tokenizer, folder);
   bundle.encoder = load_transformer(folder);
   bundle.max_length = folder.max_length;
   bundle.prompt = folder.prompt;

@@ -70,12 +70,14 @@ Activation activation_of(const JsonFile& file, const std::string& key) {
       {"gelu_new", Activation::gelu_tanh},
       {"gelu_pytorch_tanh", Activation::gelu_tanh},
       {"gelu_fast", Activation::gelu_tanh},
-      {"relu", Activation::relu}};
+      {"relu", Activation::relu},
+      {"tanh", Activation::tanh},
+      {"linear", Activation::none}};
   const auto name = file.get<std::string>(key, "gelu");
   const auto found = known.find(name);
   if (found != known.end()) return found->second;
   throw bad(fmt::format("{}: {}", file.name(), key), name,
-            "gelu, gelu_new, gelu_pytorch_tanh, gelu_fast, relu");
+            "gelu, gelu_new, gelu_pytorch_tanh, gelu_fast, relu, tanh, linear");
 }
 
 TransformerFamily family_of(const JsonFile& file) {
@@ -151,6 +153,8 @@ std::vector<std::string> read_pooling(const JsonFile& file) {
   if (const Json* named = file.find("pooling_mode")) {
     const Json list = named->is_array() ? *named : Json::array({*named});
     for (const Json& mode : list) modes.push_back(mode.is_string() ? mode.get<std::string>() : "");
+    std::replace(modes.begin(), modes.end(), std::string("mean_sqrt_len_tokens"),
+                 std::string("mean_sqrt_len"));
     for (const std::string& mode : modes) {
       if (std::find(known.begin(), known.end(), mode) == known.end()) {
         throw bad(file.name() + ": pooling_mode", named->dump(),
@@ -192,10 +196,15 @@ std::vector<std::pair<std::string, fs::path>> modules_of(const fs::path& folder)
   return modules;
 }
 
-void read_modules(const fs::path& folder, HuggingFaceFolder& out) {
-  const auto modules = modules_of(folder);
+std::vector<std::string> kinds_of(const std::vector<std::pair<std::string, fs::path>>& modules) {
   std::vector<std::string> kinds;
   for (const auto& [kind, place] : modules) kinds.push_back(kind);
+  return kinds;
+}
+
+void read_modules(const fs::path& folder, HuggingFaceFolder& out) {
+  const auto modules = modules_of(folder);
+  const std::vector<std::string> kinds = kinds_of(modules);
   using List = std::vector<std::string>;
   const List order{"Transformer", "Pooling", "Dense", "Normalize"};
   const bool sorted = std::is_sorted(kinds.begin(), kinds.end(), [&](const auto& a, const auto& b) {
@@ -207,7 +216,8 @@ void read_modules(const fs::path& folder, HuggingFaceFolder& out) {
   });
   if (!sorted || !known || kinds.size() < 2 || kinds[0] != order[0] || kinds[1] != order[1]) {
     throw bad((folder / "modules.json").string(), fmt::format("{}", fmt::join(kinds, ", ")),
-              "Transformer and Pooling, then perhaps Dense, then perhaps Normalize");
+              "Transformer and Pooling, then perhaps Dense; or StaticEmbedding; then perhaps "
+              "Normalize");
   }
   for (const auto& [kind, place] : modules) {
     if (kind == "Transformer") {
@@ -269,10 +279,41 @@ std::string default_prompt(const fs::path& folder) {
   return prompts->at(name).get<std::string>();
 }
 
+// Where tokenizer.json cuts texts; 0: nowhere.
+int64_t read_truncation(const fs::path& path) {
+  const JsonFile file(path);
+  const Json* truncation = file.find("truncation");
+  if (truncation == nullptr) return 0;
+  const Json longest = truncation->value("max_length", Json());
+  if (!longest.is_number_integer() || longest < 3 || longest > 1 << 20) {
+    throw bad(path.string() + ": truncation.max_length", longest.dump(),
+              "a whole number from 3 to 1048576");
+  }
+  if (const Json side = truncation->value("direction", Json("Right")); side != "Right") {
+    throw bad(path.string() + ": truncation.direction", side.dump(),
+              "Right: texts are cut at their end");
+  }
+  return longest.get<int64_t>();
+}
+
 }  // namespace
 
 bool is_hugging_face(const fs::path& folder) {
   return fs::exists(folder / "modules.json") || fs::exists(folder / "config.json");
+}
+
+std::optional<StaticFolder> read_static(const fs::path& folder) {
+  if (!fs::exists(folder / "modules.json")) return std::nullopt;
+  const auto modules = modules_of(folder);
+  const std::vector<std::string> kinds = kinds_of(modules);
+  using List = std::vector<std::string>;
+  const bool normalize = kinds == List{"StaticEmbedding", "Normalize"};
+  if (!normalize && kinds != List{"StaticEmbedding"}) return std::nullopt;
+  const fs::path embedding = modules.front().second;
+  return StaticFolder{.embedding = embedding,
+                      .normalize = normalize,
+                      .max_length = read_truncation(embedding / "tokenizer.json"),
+                      .prompt = default_prompt(folder)};
 }
 
 HuggingFaceFolder read_hugging_face(const fs::path& folder) {
