@@ -97,6 +97,7 @@ BROKEN = {
     "look/a.cpp": ("vistas/recipe/run.h", "only floors below"),
     "look/b.cpp": ("vistas/measure/knn.h", "built without LibTorch"),
     "look/c.cpp": ("vistas/vision/encoders/resnet.h", "built without LibTorch"),
+    "share/a.cpp": ("vistas/recipe/run.h", "only floors below"),
     "text/a.cpp": ("vistas/vision/views/crop.h", "wings never include each other"),
     "methods/a.cpp": ("vistas/vision/views/crop.h", "methods/ knows no wing"),
     "vision/tasks/a.cpp": ("vistas/methods/simclr.h", "wings never include methods/"),

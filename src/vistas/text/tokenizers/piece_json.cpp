@@ -18,6 +18,7 @@ using Json = nlohmann::json;
 
 constexpr const char* kSpace = "\u2581";
 constexpr const char* kRuns = " {2,}";
+constexpr const char* kEnds = "^ | $";  // Strip would take U+0085 too
 // The library looks at a letter with its marks as a whole and forgets the marks where the letter
 // alone becomes another. A character that normalisation drops parts them.
 constexpr const char* kBeforeMarks = "(?=\\p{M})";
@@ -81,7 +82,7 @@ bool keeps_last_space(const TokenizerJson& json) {
   const auto normalizers = own_normalizers(json);
   for (const TokenizerPart& part : normalizers) {
     if (part.type == "Precompiled" && &part == &normalizers.front()) continue;
-    if (part.type == "Strip" && part.flag("strip_right", false)) {
+    if ((part.type == "Strip" && part.flag("strip_right", false)) || replaces(part, kEnds)) {
       last = false;
     } else if (replaces(part, kRuns)) {
       runs = true;
@@ -293,7 +294,7 @@ std::string sentence_piece_json(const PieceModel& model, const std::string& name
       replace(kBeforeMarks, kDropped),
       {{"type", "Precompiled"}, {"precompiled_charsmap", to_base64(model.charsmap)}},
       replace(kRuns, " "),
-      {{"type", "Strip"}, {"strip_left", true}, {"strip_right", true}}};
+      replace(kEnds, "")};
   const Json json = {{"version", "1.0"},
                      {"added_tokens", Json::array()},
                      {"normalizer", {{"type", "Sequence"}, {"normalizers", normalizers}}},
