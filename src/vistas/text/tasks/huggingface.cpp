@@ -251,7 +251,7 @@ std::shared_ptr<Transformer> load_transformer(const HuggingFaceFolder& folder) {
 
 std::shared_ptr<StaticEncoder> load_static(const StaticFolder& folder) {
   const auto files = open_weights(folder.embedding);
-  const auto& tensors = files.front()->tensors();
+  const auto& tensors = files.front().tensors;
   // The second name is that of model2vec.
   const bool known = tensors.size() == 1 && (tensors.front().name == "embedding.weight" ||
                                              tensors.front().name == "embeddings");
