@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import subprocess
 import unittest
 
@@ -28,7 +29,7 @@ model.encode(texts, batch_size=16).astype("<f4").tofile(sys.argv[3])
 """
 
 AWKWARD = [
-    " a", "a ", "a  b", "  a   b  ", "\ta\tb", "<s>", "a <s> b </s> <mask><unk> <pad>", "＜ｓ＞ x",
+    " a", "a ", "a  b", "  a   b  ", "\ta\tb", "<s>", "a <s> b </s> <mask><unk>", "＜ｓ＞ x",
     "[CLS] x [SEP] [MASK]", "Ünïcödé É naïve café", "E\u0301 e\u0301 A\u030a CAFE\u0301 o\u0308",
     "😀 👩‍👩‍👧‍👦 🇩🇪 👍🏽", "猫が好き 你好。한국어 \u1100\u1161 か\u3099", "a\u00a0b\u3000c\u200bd",
     "\x01\x07\x1b[0m x", "ﬁ ﬂ ½ ² ™ ① Ⅳ", "...... ..... ---- ===== !!!", "aaaaaaa bbbbbb",
@@ -162,6 +163,24 @@ class Export(support.ProgramTest):
                    "sentence-transformers", "models/mpnet")
         self.assertFalse((self.folder / "models/mpnet").exists())
         self.assertFalse((self.folder / "models/mpnet.tmp").exists())
+
+    def test_mpnet(self):
+        # The small model of the family, with a vocabulary as those that it has.
+        shutil.copytree(GOLDEN / "mpnet", self.folder / "small-mpnet")
+        tokenizer = json.loads((GOLDEN / "sentence/tokenizer.json").read_text())
+        tokens = ["<s>", "<pad>", "</s>", "[UNK]", "<mask>", "[CLS]", "[SEP]", "[PAD]",
+                  *SYLLABLES[:20], *("##" + s for s in SYLLABLES[:20])]
+        tokenizer["model"]["vocab"] = {token: i for i, token in enumerate(tokens)}
+        tokenizer["added_tokens"] = [{**tokenizer["added_tokens"][0], "id": i, "content": token}
+                                     for i, token in enumerate(tokens[:5])]
+        tokenizer["post_processor"] = {"type": "RobertaProcessing", "cls": ["<s>", 0],
+                                       "sep": ["</s>", 2], "trim_offsets": True,
+                                       "add_prefix_space": False}
+        support.write(self.folder / "small-mpnet/tokenizer.json", json.dumps(tokenizer))
+        support.write(self.folder / "small-mpnet/tokenizer_config.json", json.dumps(
+            {"model_max_length": 100}))
+        out = self.exports("small-mpnet")
+        self.assertEqual(json.loads((out / "config.json").read_text())["model_type"], "mpnet")
 
     def test_a_prompt_and_a_projection(self):
         out = self.exports(str(GOLDEN / "sentence"))

@@ -193,6 +193,21 @@ TEST(TokenizerJson, IsReadWithItsOptions) {
   EXPECT_EQ(pieces_of(*model, "aa A \u00e9 aaaaaaa[SEP]"), "a @@a <unk> \u00e9 <unk> [SEP]");
 }
 
+TEST(TokenizerJson, OfMpNetHasTheMarksOfRoberta) {
+  const auto model = read_tokenizer_json(
+      R"({"version": "1.0", "normalizer": {"type": "BertNormalizer"},
+          "added_tokens": [{"id": 1, "content": "<pad>"}, {"id": 7, "content": "<mask>"}],
+          "pre_tokenizer": {"type": "BertPreTokenizer"},
+          "post_processor": {"type": "RobertaProcessing", "cls": ["<s>", 0], "sep": ["</s>", 2]},
+          "model": {"type": "WordPiece", "vocab": {"<s>": 0, "<pad>": 1, "</s>": 2, "[UNK]": 3,
+                    "[CLS]": 4, "[SEP]": 5, "[PAD]": 6, "<mask>": 7, "a": 8}}})",
+      "t.json");
+  const std::string_view texts[] = {"a"};
+  EXPECT_EQ(tokenize(*model, texts, 9, 1).ids, (std::vector<int32_t>{0, 8, 2}));
+  EXPECT_EQ(model->special().pad, 1);
+  EXPECT_EQ(model->special().mask, 7);
+}
+
 TEST(TokenizerJson, SaysWhatItDoesNotSupport) {
   const auto refuses = [](const std::string& json, const std::string& part) {
     expect_error([&] { read_tokenizer_json(json, "t.json"); }, part);

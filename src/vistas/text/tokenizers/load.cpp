@@ -53,6 +53,13 @@ std::unique_ptr<Tokenizer> word_piece_from(const TokenizerJson& json) {
   options.continuing_prefix =
       json.model.text("continuing_subword_prefix", options.continuing_prefix);
   options.max_word = json.model.number("max_input_chars_per_word", options.max_word);
+  // MPNet has the tokens of RoBERTa beside those of BERT.
+  if (!json.begin.empty()) options.begin = json.begin;
+  if (!json.end.empty()) options.end = json.end;
+  for (const AddedToken& token : json.added) {
+    if (token.text == "<pad>") options.pad = token.text;
+    if (token.text == "<mask>") options.mask = token.text;
+  }
   return std::make_unique<WordPiece>(json.tokens, json.added, options);
 }
 

@@ -178,11 +178,11 @@ WordPiece::WordPiece(std::vector<std::string> tokens, std::vector<AddedToken> ad
     const auto match = first_.longest_prefix(text);
     return match.length == text.size() ? match.id : -1;
   };
-  special_ = {.begin = id_of("[CLS]"),
-              .end = id_of("[SEP]"),
-              .pad = id_of("[PAD]"),
+  special_ = {.begin = id_of(options_.begin),
+              .end = id_of(options_.end),
+              .pad = id_of(options_.pad),
               .unknown = id_of(options_.unknown),
-              .mask = id_of("[MASK]")};
+              .mask = id_of(options_.mask)};
   if (special_.unknown < 0) {
     throw Error(ErrorKind::data,
                 {.what = "vocabulary",

@@ -20,6 +20,7 @@ struct WordPieceOptions {
   std::string unknown = "[UNK]";
   std::string continuing_prefix = "##";
   int64_t max_word = 100;  // in characters; longer words are unknown
+  std::string begin = "[CLS]", end = "[SEP]", pad = "[PAD]", mask = "[MASK]";
 };
 
 // Ids equal those of Hugging Face `tokenizers` (normalizers/bert.rs, pre_tokenizers/bert.rs,
@@ -27,9 +28,9 @@ struct WordPieceOptions {
 // A word of which some part is no piece is one unknown token.
 class WordPiece : public Tokenizer {
  public:
-  // tokens[id] is the text of an id, "" where there is none. The unknown token must be among them;
-  // special tokens ([CLS], [SEP], [PAD], [MASK]) are found by their text. Spaces beside an added
-  // token count for nothing, as everywhere in WordPiece.
+  // tokens[id] is the text of an id, "" where there is none. The unknown token must be among them,
+  // the other special ones may be. Spaces beside an added token count for nothing, as everywhere in
+  // WordPiece.
   WordPiece(std::vector<std::string> tokens, std::vector<AddedToken> added,
             const WordPieceOptions& options = {});
   WordPiece(const WordPiece&) = delete;
