@@ -19,7 +19,7 @@ FLOORS = {
 WINGS = {"vision", "text", "recommend"}
 # Built and tested without LibTorch.
 NO_TORCH = ("base", "look", "vision/sources", "vision/views", "text/sources", "text/tokenizers",
-            "text/views")
+            "text/views", "recommend/sources")
 TORCH = re.compile(r"^(ATen|torch|c10)/")
 # The LibTorch headers that a header may include: they cost little.
 LIGHT = {"ATen/core/Tensor.h", "ATen/core/Generator.h", "c10/core/Device.h"}
@@ -96,6 +96,7 @@ BROKEN = {
     "measure/a.cpp": ("vistas/learn/trainer.h", "only floors below"),
     "look/a.cpp": ("vistas/recipe/run.h", "only floors below"),
     "look/b.cpp": ("vistas/measure/knn.h", "built without LibTorch"),
+    "recommend/sources/a.cpp": ("vistas/search/top_k.h", "built without LibTorch"),
     "look/c.cpp": ("vistas/vision/encoders/resnet.h", "built without LibTorch"),
     "share/a.cpp": ("vistas/recipe/run.h", "only floors below"),
     "text/a.cpp": ("vistas/vision/views/crop.h", "wings never include each other"),

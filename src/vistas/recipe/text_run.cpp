@@ -242,7 +242,7 @@ learn::TrainParts TextTraining::parts() {
 }
 
 LeftOut TextTraining::left_out() const {
-  const text::BadLines& bad = file_->bad();
+  const BadLines& bad = file_->bad();
   LeftOut out{
       .name = "bad_lines", .count = bad.count, .first = bad.first, .summary = bad.summary()};
   const auto add = [&](const std::string& line) {

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "vistas/base/error.h"
+#include "vistas/base/strings.h"
 
 namespace vistas::text {
 namespace {

@@ -6,8 +6,6 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "vistas/text/tokenizers/characters.h"
-
 namespace vistas::text {
 namespace {
 
@@ -149,26 +147,6 @@ bool is_number(std::string_view text) {
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   return error == std::errc{} && stop == end;
-}
-
-std::string ascii_lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  }
-  return text;
-}
-
-size_t find_invalid_utf8(std::string_view text) {
-  for (size_t at = 0; at < text.size();) {
-    if (static_cast<unsigned char>(text[at]) < 0x80) {
-      ++at;
-      continue;
-    }
-    const Character c = first_character(text.substr(at));
-    if (c.length == 1) return at;  // only ASCII is of one byte
-    at += c.length;
-  }
-  return std::string_view::npos;
 }
 
 }  // namespace vistas::text

@@ -40,9 +40,5 @@ std::string split_json(std::string_view record, const std::vector<std::string>& 
 std::string json_columns(std::string_view record, std::vector<std::string>& columns);
 
 bool is_number(std::string_view text);
-std::string ascii_lower(std::string text);
-
-// Where the first byte is that is no UTF-8; npos if there is none.
-size_t find_invalid_utf8(std::string_view text);
 
 }  // namespace vistas::text

@@ -2,59 +2,18 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include "vistas/base/error.h"
 #include "vistas/base/random.h"
+#include "vistas/base/strings.h"
 
 namespace vistas::text {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr size_t kNamedLines = 10;
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
-// The unpacked content of a gzip file; the temporary file goes with the map.
-MappedFile unpacked(const fs::path& path) {
-  std::string place = (fs::temp_directory_path() / "vistas-text-XXXXXX").string();
-  const int out = mkstemp(place.data());
-  if (out < 0) throw_system_error(place, errno);
-  const gzFile in = gzopen(path.c_str(), "rb");
-  std::vector<char> block(1 << 20);
-  int got = 0, failed = in ? 0 : errno;
-  while (!failed && (got = gzread(in, block.data(), static_cast<unsigned>(block.size()))) > 0) {
-    for (ssize_t done = 0; !failed && done < got;) {
-      const ssize_t wrote = write(out, block.data() + done, static_cast<size_t>(got - done));
-      if (wrote < 0) failed = errno;
-      done += std::max<ssize_t>(wrote, 0);
-    }
-  }
-  const bool damaged = in && gzclose(in) != Z_OK;
-  close(out);
-  if (failed || damaged || got < 0) {
-    fs::remove(place);
-    if (failed) throw_system_error(path.string() + ": unpacking into " + place, failed);
-    throw Error(ErrorKind::data, {.what = path.string(), .got = "damaged or cut off gzip data"});
-  }
-  MappedFile map{fs::path(place)};
-  fs::remove(place);
-  return map;
-}
-
-MappedFile open_file(const fs::path& path) {
-  if (!fs::is_regular_file(path)) {
-    throw Error(ErrorKind::data, {.what = path.string(),
-                                  .got = fs::exists(path) ? "no file" : "nothing of that name",
-                                  .expected = "a text file"});
-  }
-  return path.extension() == ".gz" ? unpacked(path) : MappedFile(path);
-}
 
 std::string_view without_line_end(std::string_view record) {
   if (record.ends_with('\n')) record.remove_suffix(1);
@@ -67,9 +26,7 @@ TextFormat format_of(const fs::path& path, std::string_view content, const std::
   for (const auto& [name, format] : text_formats()) {
     if (name == asked) return format;
   }
-  fs::path name = path.filename();
-  if (name.extension() == ".gz") name = name.stem();
-  const std::string extension = name.extension().string();
+  const std::string extension = text_extension(path);
   if (extension == ".tsv") return TextFormat::tsv;
   if (extension == ".csv") return TextFormat::csv;
   if (extension == ".jsonl" || extension == ".ndjson") return TextFormat::jsonl;
@@ -113,18 +70,9 @@ bool looks_like_header(const std::vector<std::string>& first,
 
 }  // namespace
 
-std::string BadLines::summary() const {
-  if (count == 0) return "";
-  std::string text = fmt::format("{} {} left out:", count, count == 1 ? "line was" : "lines were");
-  for (const std::string& line : first) text += "\n  " + line;
-  if (count > static_cast<int64_t>(first.size())) text += "\n  ...";
-  return text;
-}
-
 TextFile::TextFile(const fs::path& path, const TextFileOptions& options)
-    : name_(path.string()), file_(open_file(path)) {
-  content_ = {reinterpret_cast<const char*>(file_.bytes().data()), file_.bytes().size()};
-  if (content_.starts_with(kByteOrderMark)) content_.remove_prefix(kByteOrderMark.size());
+    : name_(path.string()), file_(map_text_file(path)) {
+  content_ = text_of(file_);
   format_ = format_of(path, content_, options.format);
   longest_ = static_cast<size_t>(options.longest_line);
   find_rows(options.on_bad_line == "fail");
@@ -147,8 +95,7 @@ void TextFile::note_bad(int64_t line, const std::string& wrong, bool fail) {
                                   .fix = "Mend the line, or leave such lines out with "
                                          "on_bad_line = \"skip\""});
   }
-  ++bad_.count;
-  if (bad_.first.size() < kNamedLines) bad_.first.push_back(what + ": " + wrong);
+  bad_.add(what + ": " + wrong);
 }
 
 std::string_view TextFile::record(size_t start) const {

@@ -10,6 +10,7 @@
 
 #include "vistas/base/files.h"
 #include "vistas/base/options.h"
+#include "vistas/base/text_input.h"
 #include "vistas/text/sources/records.h"
 
 namespace vistas::text {
@@ -29,14 +30,6 @@ struct TextFileOptions {
           {"skip", "fail"});
     f.add("longest_line", longest_line, "bytes; a longer one is a bad line", {1, 1e9});
   }
-};
-
-// Lines left out, never silently.
-struct BadLines {
-  int64_t count = 0;
-  std::vector<std::string> first{};  // the errors of the first ten: "pairs.tsv: line 12: ..."
-
-  std::string summary() const;  // "" if there are none
 };
 
 // Files whose name ends in .gz are unpacked into a temporary file. Empty lines are passed over.

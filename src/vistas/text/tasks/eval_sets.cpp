@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "vistas/base/strings.h"
 #include "vistas/text/tasks/set_rows.h"
 
 namespace fs = std::filesystem;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "vistas/base/strings.h"
 #include "vistas/text/tasks/set_rows.h"
 
 namespace fs = std::filesystem;
