@@ -217,7 +217,7 @@ TEST_F(ReadInteractions, FilesThatShareTheirIds) {
 
 TEST_F(ReadInteractions, SeveralPartsAreAsOneForAnyNumberOfThreads) {
   std::string content = "user,item,rating,time\n";
-  for (int i = 0; content.size() < 21'000'000; ++i) {
+  for (int i = 0; content.size() < 15'000'000; ++i) {
     const int64_t user = i * 7919LL % 50'021;
     content +=
         fmt::format("user-{},item {},{},{}\n", user, i * 104'729LL % 9973, 1 + i % 5, i % 777);

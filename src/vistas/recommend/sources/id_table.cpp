@@ -34,33 +34,55 @@ std::string_view IdTable::operator[](int64_t id) const {
   return {text_.data() + begin, ends_[i] - begin};
 }
 
-size_t IdTable::place_of(std::string_view text, uint64_t hash) const {
+IdTable::Key IdTable::key_of(std::string_view text) {
+  if (text.size() > 11) return {hash_of(text), 0xFFFFFFFF};
+  char bytes[12] = {};
+  std::memcpy(bytes, text.data(), text.size());
+  Key key;
+  std::memcpy(&key.head, bytes, 8);
+  std::memcpy(&key.tail, bytes + 8, 4);
+  key.tail |= static_cast<uint32_t>(text.size()) << 24;
+  return key;
+}
+
+uint64_t IdTable::Key::hash() const {
+  uint64_t hash = (head ^ (head >> 31) ^ tail * 0x9E3779B97F4A7C15) * 0xBF58476D1CE4E5B9;
+  hash = (hash ^ (hash >> 29)) * 0x94D049BB133111EB;
+  return hash ^ (hash >> 32);
+}
+
+size_t IdTable::place_of(std::string_view text, const Key& key) const {
   const size_t mask = slots_.size() - 1;
-  const auto tag = static_cast<uint32_t>(hash >> 32);
-  for (size_t at = hash & mask;; at = (at + 1) & mask) {
+  for (size_t at = key.hash() & mask;; at = (at + 1) & mask) {
     const Slot& slot = slots_[at];
-    if (slot.next_id == 0 || (slot.tag == tag && (*this)[slot.next_id - 1] == text)) return at;
+    if (slot.next_id == 0) return at;
+    if (slot.key() == key && (key.is_whole() || (*this)[slot.next_id - 1] == text)) return at;
   }
 }
 
 int32_t IdTable::find(std::string_view text) const {
   if (slots_.empty()) return -1;
-  return static_cast<int32_t>(slots_[place_of(text, hash_of(text))].next_id) - 1;
+  return static_cast<int32_t>(slots_[place_of(text, key_of(text))].next_id) - 1;
 }
 
 int32_t IdTable::add(std::string_view text) {
-  if (ends_.size() * 2 >= slots_.size()) grow();
-  const uint64_t hash = hash_of(text);
-  Slot& slot = slots_[place_of(text, hash)];
+  if (4 * ends_.size() >= 3 * slots_.size()) grow();
+  const Key key = key_of(text);
+  Slot& slot = slots_[place_of(text, key)];
   if (slot.next_id == 0) {
     if (size() == std::numeric_limits<int32_t>::max()) {
       throw Error(ErrorKind::resource, {.what = "more than 2^31 different ids"});
     }
     text_ += text;
     ends_.push_back(text_.size());
-    slot = {static_cast<uint32_t>(hash >> 32), static_cast<uint32_t>(ends_.size())};
+    slot = {key.head, key.tail, static_cast<uint32_t>(ends_.size())};
   }
   return static_cast<int32_t>(slot.next_id) - 1;
+}
+
+void IdTable::prefetch(std::string_view text) const {
+  if (slots_.empty()) return;
+  __builtin_prefetch(&slots_[key_of(text).hash() & (slots_.size() - 1)]);
 }
 
 void IdTable::clear() {
@@ -70,11 +92,14 @@ void IdTable::clear() {
 }
 
 void IdTable::grow() {
-  slots_.assign(std::max<size_t>(16, slots_.size() * 2), Slot{});
-  for (int64_t id = 0; id < size(); ++id) {
-    const uint64_t hash = hash_of((*this)[id]);
-    slots_[place_of((*this)[id], hash)] = {static_cast<uint32_t>(hash >> 32),
-                                           static_cast<uint32_t>(id + 1)};
+  const std::vector<Slot> before = std::move(slots_);
+  slots_.assign(std::max<size_t>(16, before.size() * 2), Slot{});
+  const size_t mask = slots_.size() - 1;
+  for (const Slot& slot : before) {
+    if (slot.next_id == 0) continue;
+    size_t at = slot.key().hash() & mask;
+    while (slots_[at].next_id != 0) at = (at + 1) & mask;
+    slots_[at] = slot;
   }
 }
 

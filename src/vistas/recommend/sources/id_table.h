@@ -11,14 +11,16 @@ namespace vistas::recommend {
 uint64_t hash_of(std::string_view text);
 
 // Texts numbered 0, 1, 2 ... in the order in which they were added. Holds the bytes of the texts
-// and 24 to 40 bytes for each; nothing is allocated for a text by itself.
+// and 29 to 51 bytes for each; nothing is allocated for a text by itself.
 class IdTable {
  public:
   int64_t size() const { return static_cast<int64_t>(ends_.size()); }
   std::string_view operator[](int64_t id) const;
   int32_t find(std::string_view text) const;  // -1 if it is not there
   int32_t add(std::string_view text);         // the number it has now or had before
-  void clear();                               // keeps its memory
+  // Begins to fetch what find() and add() of this text will look at: tables are larger than caches.
+  void prefetch(std::string_view text) const;
+  void clear();  // keeps its memory
 
   // The texts of `ids` in that order as a table of their own.
   IdTable chosen(const std::vector<int32_t>& ids) const;
@@ -28,13 +30,23 @@ class IdTable {
   int64_t bytes() const;  // held
 
  private:
-  // The upper half of the hash beside the number: most texts that are not looked for are never
-  // compared.
-  struct Slot {
-    uint32_t tag = 0;
-    uint32_t next_id = 0;  // 0: free
+  // Texts of up to 11 bytes stand in the table itself, so that one is found with one access to
+  // memory; of longer ones their hash does.
+  struct Key {
+    uint64_t head = 0;
+    uint32_t tail = 0;  // its last byte: the length, 255 if longer
+    bool operator==(const Key&) const = default;
+    bool is_whole() const { return tail >> 24 < 255; }
+    uint64_t hash() const;
   };
-  size_t place_of(std::string_view text, uint64_t hash) const;
+  struct Slot {
+    uint64_t head = 0;
+    uint32_t tail = 0;
+    uint32_t next_id = 0;  // 0: free
+    Key key() const { return {head, tail}; }
+  };
+  static Key key_of(std::string_view text);
+  size_t place_of(std::string_view text, const Key& key) const;
   void grow();
 
   std::string text_;

@@ -17,7 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kPartBytes = 4 << 20;
+constexpr size_t kPartBytes = 1 << 20;
+constexpr int64_t kAhead = 16;
 
 // About kPartBytes of lines off the front.
 std::string_view take_part(std::string_view& rest) {
@@ -118,8 +119,9 @@ void Reader::merge(const Part& part) {
   rows.item.resize(before + part.rows.item.size());
   const auto join = [before](const IdTable& ids, IdTable& all, const auto& from, auto& to) {
     std::vector<int32_t> number(static_cast<size_t>(ids.size()));
-    for (size_t id = 0; id < number.size(); ++id) {
-      number[id] = all.add(ids[static_cast<int64_t>(id)]);
+    for (int64_t id = 0; id < ids.size(); ++id) {
+      if (id + kAhead < ids.size()) all.prefetch(ids[id + kAhead]);
+      number[static_cast<size_t>(id)] = all.add(ids[id]);
     }
     using Number = std::decay_t<decltype(to[0])>;
     for (size_t row = 0; row < from.size(); ++row) {
