@@ -33,15 +33,40 @@ Renumbering renumber(const std::vector<int64_t>& counts) {
 }
 
 template <class T>
-void keep_in(std::vector<T>& column, const std::vector<uint8_t>& keep) {
+void keep_in(std::vector<T>& column, const std::vector<uint8_t>& marks) {
   if (column.empty()) return;
   size_t out = 0;
   for (size_t row = 0; row < column.size(); ++row) {
     column[out] = column[row];
-    out += keep[row] != 0;
+    out += marks[row] == 1;
   }
   column.resize(out);
   column.shrink_to_fit();
+}
+
+template <class T>
+std::vector<T> chosen(const std::vector<T>& column, const std::vector<uint8_t>& marks,
+                      uint8_t mark) {
+  std::vector<T> out;
+  if (column.empty()) return out;
+  out.reserve(static_cast<size_t>(std::ranges::count(marks, mark)));
+  for (size_t row = 0; row < column.size(); ++row) {
+    if (marks[row] == mark) out.push_back(column[row]);
+  }
+  return out;
+}
+
+// `starts` once only rows of that mark are left.
+std::vector<int64_t> starts_of(const std::vector<int64_t>& starts,
+                               const std::vector<uint8_t>& marks, uint8_t mark) {
+  std::vector<int64_t> out = {0};
+  out.reserve(starts.size());
+  int64_t row = 0, kept = 0;
+  for (size_t user = 1; user < starts.size(); ++user) {
+    for (; row < starts[user]; ++row) kept += marks[static_cast<size_t>(row)] == mark;
+    out.push_back(kept);
+  }
+  return out;
 }
 
 }  // namespace
@@ -57,21 +82,21 @@ std::vector<int64_t> item_counts(const Interactions& data) {
   return counts;
 }
 
-Interactions chosen_rows(const Interactions& data, const std::vector<uint8_t>& keep) {
-  Interactions out = data;
-  keep_rows(out, keep);
-  return out;
+Interactions chosen_rows(const Interactions& data, const std::vector<uint8_t>& marks,
+                         uint8_t mark) {
+  return {.user_ids = data.user_ids,
+          .item_ids = data.item_ids,
+          .starts = starts_of(data.starts, marks, mark),
+          .item = chosen(data.item, marks, mark),
+          .time = chosen(data.time, marks, mark),
+          .weight = chosen(data.weight, marks, mark)};
 }
 
-void keep_rows(Interactions& data, const std::vector<uint8_t>& keep) {
-  int64_t row = 0, kept = 0;
-  for (size_t user = 1; user < data.starts.size(); ++user) {
-    for (; row < data.starts[user]; ++row) kept += keep[static_cast<size_t>(row)] != 0;
-    data.starts[user] = kept;
-  }
-  keep_in(data.time, keep);
-  keep_in(data.weight, keep);
-  keep_in(data.item, keep);
+void keep_rows(Interactions& data, const std::vector<uint8_t>& marks) {
+  data.starts = starts_of(data.starts, marks, 1);
+  keep_in(data.time, marks);
+  keep_in(data.weight, marks);
+  keep_in(data.item, marks);
 }
 
 void drop_unused(Interactions& data) {

@@ -38,9 +38,10 @@ struct Interactions {
 // How often each item occurs.
 std::vector<int64_t> item_counts(const Interactions& data);
 
-// The rows whose byte in `keep` is not 0; the same users and items.
-Interactions chosen_rows(const Interactions& data, const std::vector<uint8_t>& keep);
-void keep_rows(Interactions& data, const std::vector<uint8_t>& keep);  // in place
+// The rows whose byte in `marks` is `mark`; the same users and items.
+Interactions chosen_rows(const Interactions& data, const std::vector<uint8_t>& marks,
+                         uint8_t mark = 1);
+void keep_rows(Interactions& data, const std::vector<uint8_t>& marks);  // of mark 1, in place
 
 // Forgets users and items without any row; the others keep their order.
 void drop_unused(Interactions& data);
