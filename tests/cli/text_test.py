@@ -116,6 +116,11 @@ class Text(support.ProgramTest):
         self.fails(3, ["scored", "ranking"], "train", "pairs.tsv", "--method", "scored", "--out", "x",
                    *support.settings(SMALL))
         self.fails(3, ["nowhere"], "train", "lines.txt", "--encoder", "nowhere")
+        self.learn("pairs.tsv", "small", "train.epochs=1")
+        support.write(self.folder / "vocab.txt", "".join(
+            f"{token}\n" for token in ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *map(str, range(500))]))
+        self.fails(2, ["vocabulary does not fit", "504 pieces", "small"], "train", "pairs.tsv",
+                   "--encoder", "small", "--out", "x", "--set", 'tokenizer.path="vocab.txt"')
         self.fails(2, ["encoder.max_length", "at most 512"], "train", "lines.txt", "--out", "x",
                    *support.settings(["encoder.name=transformer", "encoder.max_length=513"]))
 

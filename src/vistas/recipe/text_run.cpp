@@ -64,6 +64,22 @@ void check_max_length(const text::TextEncoderOptions& wanted, const text::TextBu
                .expected = fmt::format("at most {}, the positions of the encoder", most)});
 }
 
+// A row for every id of the tokenizer. Another tokenizer than that of encoder.start gives ids whose
+// rows were learned for other pieces, which is up to the user.
+void check_vocabulary(const text::TextEncoderOptions& wanted, const text::TextBundle& start) {
+  const int64_t rows = wanted.start.empty() ? wanted.vocabulary : start.options.vocabulary;
+  const int64_t ids = start.tokenizer->vocabulary_size();
+  if (ids <= rows) return;
+  throw Error(
+      ErrorKind::usage,
+      {.what = "the vocabulary does not fit the encoder",
+       .got = fmt::format("a tokenizer of {} pieces", ids),
+       .expected = fmt::format("at most {}, the rows of {}", rows,
+                               wanted.start.empty() ? "encoder.vocabulary" : wanted.start),
+       .fix = wanted.start.empty() ? "Leave encoder.vocabulary at 0"
+                                   : "Leave tokenizer.path empty: the encoder has its own"});
+}
+
 void check_score_task(TextConfig& config) {
   double& every = config.train.score_every;
   if (config.data.score_task.empty()) {
@@ -114,6 +130,7 @@ TextTraining::TextTraining(TextConfig& config) : config_(config) {
     config.encoder.vocabulary = start_.tokenizer->vocabulary_size();
   }
   check_max_length(config.encoder, start_);
+  check_vocabulary(config.encoder, start_);
   check_score_task(config);
   check_views_differ();
   if (!config.data.teacher.empty()) teacher_ = teacher_embeddings();
