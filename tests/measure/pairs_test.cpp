@@ -61,19 +61,6 @@ TEST(PairClassification, BadLabels) {
   expect_error([] { classify_pairs(Values{1, NAN}, Numbers{0, 1}); }, "nan", ErrorKind::numeric);
 }
 
-TEST(Ranking, OneListByHand) {
-  // Relevant at ranks 2 and 4 of five; three are relevant in all.
-  const RankingScores got = ranking_scores(Numbers{7, 1, 5, 3, 8}, Numbers{1, 3, 9}, 5);
-  const double log3 = std::log2(3.0), log5 = std::log2(5.0);
-  EXPECT_DOUBLE_EQ(got.recall, 2.0 / 3);
-  EXPECT_DOUBLE_EQ(got.precision, 2.0 / 5);
-  EXPECT_DOUBLE_EQ(got.mrr, 0.5);
-  EXPECT_DOUBLE_EQ(got.hit_rate, 1);
-  EXPECT_DOUBLE_EQ(got.map, (1.0 / 2 + 2.0 / 4) / 3);
-  EXPECT_DOUBLE_EQ(got.ndcg, (1 / log3 + 1 / log5) / (1 + 1 / log3 + 1 / 2.0));
-  EXPECT_DOUBLE_EQ(ranking_scores(Numbers{7, 1}, Numbers{1}, 1).hit_rate, 0);
-}
-
 TEST(Retrieval, QueriesWithoutARelevantRowAreLeftOut) {
   const at::Tensor bank = at::eye(3);
   const at::Tensor queries = at::tensor({1., 0.5, 0., 0., 1., 0.5, 0., 0., 1.}).view({3, 3});

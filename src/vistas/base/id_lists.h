@@ -1,0 +1,22 @@
+// Lists of ids below each other, as readers of interactions keep them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace vistas {
+
+// List i is ids[starts[i]] .. ids[starts[i + 1] - 1], ascending, each id once.
+struct IdLists {
+  std::span<const int64_t> starts;  // one more than lists
+  std::span<const int32_t> ids;
+
+  int64_t size() const { return static_cast<int64_t>(starts.size()) - 1; }
+  std::span<const int32_t> operator[](int64_t i) const {
+    const auto begin = static_cast<size_t>(starts[static_cast<size_t>(i)]);
+    return ids.subspan(begin, static_cast<size_t>(starts[static_cast<size_t>(i) + 1]) - begin);
+  }
+};
+
+}  // namespace vistas
