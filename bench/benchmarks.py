@@ -297,6 +297,18 @@ def measure(s):
               entries[0]["time_unit"], lower_is_better=True)
 
 
+def ranking(s):
+    """Full ranking of Gowalla: the 20 best items of every user, those of training left out."""
+    if not s.has_data("gowalla"):
+        return
+    ours = s.google("ranking_bench", repetitions=3)
+    for name, what, need in (("full_ranking", "full ranking, 40,981 items of 64 numbers", 25000),
+                             ("products", "the products alone, by ATen", None)):
+        s.row(f"{what}, fastest of 2 threads",
+              max((e["users/s"] for e in ours.get(f"{name}/real_time", [])), default=None),
+              "users/s", need=need)
+
+
 def write_stsb_lines(s):
     """The sentences of STS-B, train, a line each, where the programs look for them."""
     with open(s.data / "stsb/en-train.csv", encoding="utf-8", newline="") as file:
@@ -461,5 +473,6 @@ def figure(s, trained, task, measure, labels="", *more):
                            if row["measure"] == measure and row["labels"] == labels)
 
 
-QUICK = [views, step, optim, loss, loader, start, sources, measure, tokenize, encode, static, finetune]
+QUICK = [views, step, optim, loss, loader, start, sources, measure, ranking, tokenize, encode, static,
+         finetune]
 LONG = [cache, quality, demo, texts]  # some minutes each

@@ -13,7 +13,7 @@
 #include "vistas/measure/labels.h"
 #include "vistas/measure/logistic.h"
 #include "vistas/measure/one_shot.h"
-#include "vistas/measure/retrieval.h"
+#include "vistas/measure/ranking.h"
 #include "vistas/search/top_k.h"
 
 namespace vistas::measure {
@@ -113,29 +113,36 @@ void check_kmeans(const golden::Group& group, const json& c) {
   EXPECT_NEAR(scores.v_measure, c["scalars"]["nmi"], tolerance);
 }
 
+// The lists of golden users: starts and ascending items.
+struct UserLists {
+  std::vector<int64_t> starts;
+  std::vector<int32_t> items;
+  IdLists view() const { return {starts, items}; }
+
+  UserLists(const at::Tensor& offsets, const at::Tensor& all)
+      : starts(numbers_of(offsets)), items(values_of<int32_t>(all, at::kInt)) {
+    for (size_t u = 0; u + 1 < starts.size(); ++u) {
+      std::sort(items.begin() + starts[u], items.begin() + starts[u + 1]);
+    }
+  }
+};
+
 // Users' lists: the items of largest score but those trained on.
 void check_ranking(const golden::Group& group, const json& c) {
   const auto in = [&](const char* role) { return golden::tensor(group, c["inputs"][role]); };
   const at::Tensor scores = in("scores");
-  const int64_t k = c["options"]["k"], items = scores.size(1);
-  const auto part = [&](const std::string& name, int64_t user) {
-    const auto all = numbers_of(in((name + "_items").c_str()));
-    const auto offsets = numbers_of(in((name + "_offsets").c_str()));
-    std::vector<int64_t> out(all.begin() + offsets[static_cast<size_t>(user)],
-                             all.begin() + offsets[static_cast<size_t>(user) + 1]);
-    std::ranges::sort(out);
-    return out;
-  };
+  const int64_t k = c["options"]["k"], users_count = scores.size(0), items = scores.size(1);
+  const UserLists train(in("train_offsets"), in("train_items"));
+  const UserLists test(in("test_offsets"), in("test_items"));
+  // Products with unit vectors are the scores themselves.
+  const at::Tensor lists = search::top_k(at::eye(users_count), scores.t(), k, search::Metric::dot,
+                                         {.without = {train.view()}})
+                               .indices;
   std::vector<RankingScores> users;
-  for (int64_t user = 0; user < scores.size(0); ++user) {
-    const std::vector<int64_t> test = part("test", user), train = part("train", user);
-    if (test.empty()) continue;
-    std::vector<int64_t> ranked;
-    for (const int64_t item :
-         numbers_of(search::top_k_of_rows(scores.narrow(0, user, 1), items).indices)) {
-      if (!std::ranges::binary_search(train, item)) ranked.push_back(item);
-    }
-    users.push_back(ranking_scores(ranked, test, k));
+  for (int64_t user = 0; user < users_count; ++user) {
+    const auto relevant = test.view()[user];
+    if (relevant.empty()) continue;
+    users.push_back(ranking_scores(numbers_of(lists[user]), relevant, k));
   }
   const at::Tensor want = golden::tensor(group, c["outputs"]["per_user"]).to(at::kDouble);
   const double tolerance = c["tolerance"]["float64"];
@@ -150,8 +157,12 @@ void check_ranking(const golden::Group& group, const json& c) {
     }
   }
   const std::array names{"recall", "precision", "ndcg", "map", "mrr", "hit_rate"};
+  const auto means = list_scores(lists, test.view(),
+                                 std::vector<int64_t>(static_cast<size_t>(items)), std::vector{k});
+  ASSERT_EQ(means.size(), 1u);
+  EXPECT_EQ(means[0].users, want.size(0));
   for (size_t i = 0; i < 6; ++i) {
-    EXPECT_NEAR(columns(mean_of(users))[i], c["scalars"][names[i]], tolerance) << names[i];
+    EXPECT_NEAR(columns(means[0].mean)[i], c["scalars"][names[i]], tolerance) << names[i];
   }
 }
 

@@ -109,7 +109,7 @@ TEST(TopK, SameResultForAnyThreadsAndBlocks) {
       at::set_num_threads(count);
       for (const Blocks& blocks :
            {Blocks{1, 100}, Blocks{16, 2048}, Blocks{500, 9999}, Blocks{7, 13}}) {
-        expect_same(top_k(queries, bank, 20, metric, blocks), want);
+        expect_same(top_k(queries, bank, 20, metric, {}, blocks), want);
       }
     }
     at::set_num_threads(threads);

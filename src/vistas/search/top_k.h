@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "vistas/search/row_filter.h"
+
 namespace vistas::search {
 
 // dot: q.b; cosine: q.b / (|q| |b|), 0 if either is a zero row; l2: -|q - b|^2.
@@ -15,8 +17,7 @@ struct TopK {
   at::Tensor scores;   // float32 [Q, k], descending; equal scores by lower index
 };
 
-// Rows handled at a time. They bound the memory (4 * queries * bank bytes a thread) and change
-// nothing in the result.
+// Rows handled at a time: what a core keeps in its cache. They change nothing in the result.
 struct Blocks {
   int64_t queries = 512;
   int64_t bank = 1024;
@@ -26,9 +27,10 @@ struct Blocks {
 // result is [Q, N]. Exact: products in float32 only choose candidates; whatever could be among the
 // k best within the rounding error is scored again in float64 in a fixed order, so the result is
 // the same for any number of threads and any block sizes, and identical rows have equal scores.
+// Where the filter leaves a query fewer than k rows, its list ends with -1 of score -infinity.
 // Values that are not finite are an error.
 TopK top_k(const at::Tensor& queries, const at::Tensor& bank, int64_t k, Metric metric,
-           const Blocks& blocks = {});
+           const RowFilter& filter = {}, const Blocks& blocks = {});
 
 // The k largest of each row of scores [Q, N], in the same order; NaN ranks below everything.
 TopK top_k_of_rows(const at::Tensor& scores, int64_t k);

@@ -1,0 +1,61 @@
+// Full ranking at the size of Gowalla: the 20 best of 40,981 items for each of 29,858 users, 64
+// numbers each, those of training left out; beside the same products thrown away.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "gowalla.h"
+#include "vistas/search/top_k.h"
+
+namespace {
+
+using namespace vistas;
+
+at::Tensor rows(int64_t count) {
+  return at::randn({count, 64}, at::make_generator<at::CPUGeneratorImpl>(uint64_t{1}));
+}
+
+template <class Work>
+void time_users(benchmark::State& state, const Work& work) {
+  at::set_num_threads(2);
+  double best = std::numeric_limits<double>::infinity();
+  for ([[maybe_unused]] auto _ : state) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    best = std::min(
+        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  // On a busy machine the fastest says most.
+  state.counters["users/s"] = static_cast<double>(bench::kUsers) / best;
+}
+
+void full_ranking(benchmark::State& state) {
+  const bench::Interactions train = bench::read_gowalla("train");
+  if (train.items.empty()) return state.SkipWithError("no gowalla in VISTAS_DATA_BUILD");
+  const at::Tensor users = rows(bench::kUsers), items = rows(bench::kItems);
+  time_users(state, [&] {
+    benchmark::DoNotOptimize(
+        search::top_k(users, items, 20, search::Metric::dot, {.without = {train.view()}}));
+  });
+}
+
+void products(benchmark::State& state) {
+  const at::Tensor users = rows(bench::kUsers), items = rows(bench::kItems).t();
+  at::Tensor tile = at::empty({512, bench::kItems});
+  time_users(state, [&] {
+    for (int64_t i = 0; i < bench::kUsers; i += 512) {
+      const int64_t n = std::min<int64_t>(512, bench::kUsers - i);
+      at::Tensor out = tile.narrow(0, 0, n);
+      at::mm_out(out, users.narrow(0, i, n), items);
+    }
+  });
+}
+
+BENCHMARK(full_ranking)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(products)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+}  // namespace
