@@ -45,9 +45,10 @@ Modality modality_of(const fs::path& folder) {
   const auto* name = std::get_if<std::string>(&found->second.data);
   if (name && *name == "image") return Modality::image;
   if (name && *name == "text") return Modality::text;
+  if (name && *name == "interactions") return Modality::interactions;
   throw Error(ErrorKind::data, {.what = file.string() + ": modality",
                                 .got = name ? *name : "no text",
-                                .expected = "image or text"});
+                                .expected = "image, text or interactions"});
 }
 
 }  // namespace vistas::learn

@@ -5,7 +5,7 @@
 
 namespace vistas::learn {
 
-enum class Modality { image, text };
+enum class Modality { image, text, interactions };
 
 // The folder with the encoder of `path`: a run folder (its best checkpoint where there is one, else
 // its last), a checkpoint or a bundle (encoder.json), or a folder of Hugging Face or

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include "vistas/base/error.h"
+#include "vistas/learn/bundle.h"
 #include "vistas/recipe/image_config.h"
 #include "vistas/recipe/image_run.h"
+#include "vistas/recipe/recommend_config.h"
+#include "vistas/recipe/recommend_run.h"
 #include "vistas/recipe/text_config.h"
 #include "vistas/recipe/text_run.h"
 
@@ -29,14 +32,20 @@ std::string where_of(const Value& values, const std::string& group, const std::s
   return values.table().at(group).table().at(name).where;
 }
 
-bool is_text(const Value& values) {
-  const std::string modality = text_at(values, "data", "modality", "image");
-  if (modality != "image" && modality != "text") {
-    throw Error(ErrorKind::usage, {.what = where_of(values, "data", "modality") + ": data.modality",
-                                   .got = modality,
-                                   .expected = "one of image, text"});
-  }
-  return modality == "text";
+learn::Modality modality_in(const Value& values) {
+  const std::string name = text_at(values, "data", "modality", "image");
+  if (name == "image") return learn::Modality::image;
+  if (name == "text") return learn::Modality::text;
+  if (name == "interactions") return learn::Modality::interactions;
+  throw Error(ErrorKind::usage, {.what = where_of(values, "data", "modality") + ": data.modality",
+                                 .got = name,
+                                 .expected = "one of image, text, interactions"});
+}
+
+// By what the files look like.
+learn::Modality modality_of_files(const std::string& path) {
+  if (holds_interactions(path)) return learn::Modality::interactions;
+  return holds_texts(path) ? learn::Modality::text : learn::Modality::image;
 }
 
 }  // namespace
@@ -75,15 +84,27 @@ std::string Config::to_toml() const {
 }
 
 std::unique_ptr<Config> read_config(const Value& values) {
-  if (is_text(values)) return std::make_unique<TextConfig>(values);
+  switch (modality_in(values)) {
+    case learn::Modality::text:
+      return std::make_unique<TextConfig>(values);
+    case learn::Modality::interactions:
+      return std::make_unique<RecommendConfig>(values);
+    case learn::Modality::image:
+      break;
+  }
   return std::make_unique<ImageConfig>(values);
 }
 
 Value suitable_settings(const Value& wanted) {
   const std::string path = text_at(wanted, "data", "path", "");
-  const std::string modality = text_at(wanted, "data", "modality", "");
-  if (modality.empty() ? holds_texts(path) : is_text(wanted)) {
-    return suitable_text_settings(TextConfig(wanted));
+  const bool named = !text_at(wanted, "data", "modality", "").empty();
+  switch (named ? modality_in(wanted) : modality_of_files(path)) {
+    case learn::Modality::text:
+      return suitable_text_settings(TextConfig(wanted));
+    case learn::Modality::interactions:
+      return suitable_interaction_settings(RecommendConfig(wanted));
+    case learn::Modality::image:
+      break;
   }
   return suitable_image_settings(ImageConfig(wanted));
 }

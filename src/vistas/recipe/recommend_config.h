@@ -1,0 +1,43 @@
+// The whole configuration of a run on interactions.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "vistas/recipe/config.h"
+#include "vistas/recommend/encoders/graph_encoder.h"
+#include "vistas/recommend/sources/layout.h"
+#include "vistas/recommend/sources/split.h"
+
+namespace vistas::recipe {
+
+struct InteractionDataOptions {
+  std::string modality = "interactions";
+  std::string path;
+  recommend::InteractionOptions file;
+  int64_t user_core = 0, item_core = 0;
+  recommend::SplitOptions split;
+  std::string select_on = "valid";
+
+  void fields(Fields& f);
+};
+
+class RecommendConfig : public Config {
+ public:
+  // Where `values` name no method it is `ranking`.
+  explicit RecommendConfig(const Value& values);
+
+  const std::string& data_path() const override { return data.path; }
+  std::unique_ptr<Training> open() override;
+  void settle_as(const Config&) override {}
+  void continue_from(const RunFolder& run) override;
+
+  InteractionDataOptions data;
+  recommend::GraphEncoderOptions encoder;
+  std::string kept_split;  // the folder with the split of a run that goes on; "" without
+
+ private:
+  void own_fields(Fields& f) override;
+};
+
+}  // namespace vistas::recipe

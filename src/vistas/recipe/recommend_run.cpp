@@ -1,0 +1,187 @@
+#include "vistas/recipe/recommend_run.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include "vistas/base/error.h"
+#include "vistas/recommend/sources/split_file.h"
+#include "vistas/recommend/sources/summary.h"
+#include "vistas/recommend/tasks/recommender.h"
+
+namespace fs = std::filesystem;
+
+namespace vistas::recipe {
+namespace {
+
+constexpr double kValidation = 0.1;
+constexpr int64_t kDepth = 20;  // of the online score
+
+recommend::Split open_data(const RecommendConfig& config, recommend::ReadReport& report,
+                           recommend::CoreReport& core) {
+  const InteractionDataOptions& data = config.data;
+  if (!config.kept_split.empty()) return recommend::read_split(config.kept_split);
+  if (data.path.empty()) {
+    throw Error(ErrorKind::usage, {.what = "data.path is empty",
+                                   .fix = "Say where the interactions are: --data ratings.csv"});
+  }
+  recommend::Split split;
+  if (fs::is_directory(data.path)) {
+    split = recommend::open_split(data.path, data.file, &report);
+  } else {
+    auto all = recommend::read_interactions(data.path, data.file, &report);
+    if (data.user_core > 0 || data.item_core > 0) {
+      all = recommend::k_core(std::move(all), data.user_core, data.item_core, &core);
+    }
+    split = recommend::make_split(all, data.split);
+  }
+  const bool scored = config.train.score_every > 0 && data.select_on == "valid";
+  if (scored && split.valid.size() == 0) {
+    split = recommend::with_validation(split, kValidation, config.train.seed);
+  }
+  return split;
+}
+
+}  // namespace
+
+RecommendTraining::RecommendTraining(RecommendConfig& config)
+    : config_(config), split_(open_data(config, report_, core_)) {
+  if (config.train.score_every > 0 && config.data.select_on == "test" && split_.test.size() == 0) {
+    throw Error(ErrorKind::usage,
+                {.what = "data.select_on = \"test\"", .got = "data without a test part"});
+  }
+}
+
+uint64_t RecommendTraining::fingerprint() const {
+  return recommend::content_hash(split_.train);
+}
+
+std::vector<std::pair<std::string, std::string>> RecommendTraining::summary() const {
+  const recommend::Summary s = recommend::summarise(split_.train);
+  return {
+      {"data", config_.data.path},
+      {"layout", report_.layouts.empty() ? "kept split" : report_.layouts.front()},
+      {"users",
+       fmt::format("{}, {} of them without training interactions", s.users, s.empty_users)},
+      {"items",
+       fmt::format("{}, {} of them without training interactions", s.items, s.empty_items)},
+      {"split", fmt::format("{}: {} for training, {} for validation, {} for the test", split_.how,
+                            split_.train.size(), split_.valid.size(), split_.test.size())},
+      {"density", fmt::format("{:.5f}, content {:016x}", s.density, s.hash)},
+      {"encoder", config_.encoder.layers == 0
+                      ? "matrix factorisation"
+                      : fmt::format("LightGCN, {} layers", config_.encoder.layers)}};
+}
+
+learn::TrainParts RecommendTraining::parts() {
+  learn::TrainParts parts;
+  const auto graph = recommend::graph_of(split_.train);
+  std::shared_ptr<recommend::GraphEncoder> encoder;
+  parts.method = config_.method->build(
+      [&](uint64_t seed) {
+        encoder = std::make_shared<recommend::GraphEncoder>(graph, config_.encoder, seed);
+        return encoder;
+      },
+      static_cast<uint64_t>(config_.train.seed));
+  parts.data = std::make_shared<recommend::InteractionBatches>(
+      std::shared_ptr<const recommend::Interactions>(std::shared_ptr<void>(), &split_.train));
+  parts.train = config_.train;
+  parts.optimizer = config_.optimizer;
+  parts.schedule = config_.schedule;
+  parts.encoder_files = {{"encoder.json", recommend::encoder_json(config_.encoder)}};
+  if (config_.train.score_every > 0) {
+    const bool test = config_.data.select_on == "test";
+    parts.score = [this, test, encoder](learn::Encoder&) {
+      std::vector<const recommend::Interactions*> seen = {&split_.train};
+      if (test && split_.valid.size() > 0) seen.push_back(&split_.valid);
+      return recommend::full_ranking(recommend::embed_nodes(*encoder),
+                                     test ? split_.test : split_.valid, seen, {kDepth})
+          .front()
+          .mean.recall;
+    };
+    parts.score_name =
+        fmt::format("recall@{} of the {}", kDepth, test ? "test" : "validation part");
+  }
+  return parts;
+}
+
+LeftOut RecommendTraining::left_out() const {
+  LeftOut out{.name = "bad_lines",
+              .count = report_.bad.count,
+              .first = report_.bad.first,
+              .summary = report_.summary()};
+  for (const std::string& line : {core_.summary(), recommend::check_split(split_).summary()}) {
+    if (!line.empty()) out.summary += (out.summary.empty() ? "" : "\n") + line;
+  }
+  return out;
+}
+
+std::vector<std::string> RecommendTraining::uses() const {
+  return {"eval RUN --tasks ranking", "recommend RUN --users all -k 20 -o lists.tsv"};
+}
+
+void RecommendTraining::write_files(const RunFolder& run) const {
+  recommend::write_split(run.path(), split_);
+}
+
+bool holds_interactions(const std::string& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return recommend::holds_split(path);
+  if (!fs::is_regular_file(path, ignored)) return false;
+  if (path.ends_with(".inter") || path.ends_with(".inter.gz")) return true;
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  // Numbers alone are ids, texts hold letters.
+  const bool numbers = line.find_first_not_of("0123456789.-: \t,|;") == std::string::npos;
+  if (numbers && line.find_first_of(" \t,:|;") != std::string::npos) return true;
+  const recommend::InteractionOptions options;
+  try {
+    const auto layout = recommend::detect_layout(line + "\n", path, options);
+    return layout.kind == recommend::FileKind::table && layout.header;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+Value suitable_interaction_settings(const RecommendConfig& wanted) {
+  recommend::ReadReport report;
+  recommend::CoreReport core;
+  RecommendConfig unscored = wanted;
+  unscored.train.score_every = 0;
+  const auto rows = static_cast<double>(open_data(unscored, report, core).train.size());
+  const double batch =
+      std::clamp(std::exp2(std::floor(std::log2(std::max(rows / 8, 2.0)))), 2.0, 2048.0);
+  const double epochs = std::clamp(20e6 / rows, 10.0, 100.0);
+  Value settings = parse_toml(fmt::format(R"([data]
+modality = "interactions"
+[encoder]
+layers = 1
+[method]
+name = "ranking"
+[optimizer]
+name = "adam"
+weight_decay = 0
+[schedule]
+name = "constant"
+lr = {}
+lr_scaling = "none"
+warmup_epochs = 0
+[train]
+batch = {}
+epochs = {}
+score_every = 1
+)",
+                                          rows < 100'000 ? 5e-3 : 1e-3, static_cast<int64_t>(batch),
+                                          static_cast<int64_t>(epochs)),
+                              "the settings for this data");
+  if (wanted.method_name == "ranking") {
+    merge_into(settings, parse_assignment("method.temperature=0.12"));
+  }
+  return settings;
+}
+
+}  // namespace vistas::recipe

@@ -1,0 +1,46 @@
+// Embeddings of users and items that are spread along the interactions.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "vistas/base/options.h"
+#include "vistas/learn/encoder.h"
+#include "vistas/recommend/graph/bipartite.h"
+
+namespace vistas::recommend {
+
+struct GraphEncoderOptions {
+  int64_t dim = 64;
+  int64_t layers = 1;
+
+  void fields(Fields& f) {
+    f.add("dim", dim, "width of the embeddings", {1, 1 << 16});
+    f.add("layers", layers, "steps along the interactions; 0: plain matrix factorisation", {0, 16});
+  }
+};
+
+// LightGCN: with the table E0 of all nodes, users first, and A' = D^-1/2 A D^-1/2 of the graph
+//
+//   E(l + 1) = A' E(l),  E = mean of E(0) .. E(layers)
+//
+// He et al., "LightGCN: simplifying and powering graph convolution network for recommendation",
+// SIGIR 2020, equations 7 and 8. Initial values are Glorot's uniform ones, of users and of items
+// apart. A view of nodes is "node" [B] int64; forward() spreads the whole table and gathers rows.
+class GraphEncoder : public learn::Encoder {
+ public:
+  GraphEncoder(std::shared_ptr<const BipartiteGraph> graph, const GraphEncoderOptions& options,
+               uint64_t seed);
+
+  at::Tensor forward(const learn::Inputs& inputs) override;
+  int64_t dim() const override { return table_.size(1); }
+  at::Tensor all() const;  // [users + items, dim()]
+  int64_t users() const { return graph_->users(); }
+
+ private:
+  std::shared_ptr<const BipartiteGraph> graph_;
+  int64_t layers_;
+  at::Tensor table_;
+};
+
+}  // namespace vistas::recommend

@@ -1,0 +1,84 @@
+#include "vistas/recommend/tasks/recommender.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "vistas/base/error.h"
+#include "vistas/base/files.h"
+#include "vistas/base/run_folder.h"
+#include "vistas/base/value.h"
+#include "vistas/learn/bundle.h"
+#include "vistas/learn/tensors.h"
+#include "vistas/recommend/sources/split_file.h"
+#include "vistas/search/top_k.h"
+
+namespace fs = std::filesystem;
+
+namespace vistas::recommend {
+
+ItemLists item_lists(const Interactions& data) {
+  ItemLists out;
+  out.starts.push_back(0);
+  for (int64_t user = 0; user < data.users(); ++user) {
+    const auto items = data.items_of(user);
+    const auto begin = out.ids.insert(out.ids.end(), items.begin(), items.end());
+    std::sort(begin, out.ids.end());
+    out.ids.erase(std::unique(begin, out.ids.end()), out.ids.end());
+    out.starts.push_back(static_cast<int64_t>(out.ids.size()));
+  }
+  return out;
+}
+
+std::shared_ptr<const BipartiteGraph> graph_of(const Interactions& data) {
+  return std::make_shared<BipartiteGraph>(item_lists(data).lists(), data.items());
+}
+
+NodeEmbeddings embed_nodes(const GraphEncoder& encoder) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor all = encoder.all();
+  return {all.slice(0, 0, encoder.users()), all.slice(0, encoder.users())};
+}
+
+std::vector<measure::ListScores> full_ranking(const NodeEmbeddings& nodes,
+                                              const Interactions& measured,
+                                              const std::vector<const Interactions*>& seen,
+                                              const std::vector<int64_t>& ks) {
+  std::vector<ItemLists> known;
+  for (const Interactions* data : seen) known.push_back(item_lists(*data));
+  search::RowFilter filter;
+  for (const ItemLists& lists : known) filter.without.push_back(lists.lists());
+  const auto found = search::top_k(nodes.users, nodes.items, *std::ranges::max_element(ks),
+                                   search::Metric::dot, filter);
+  const ItemLists wanted = item_lists(measured);
+  return measure::list_scores(found.indices, wanted.lists(), item_counts(*seen.front()), ks);
+}
+
+std::string encoder_json(const GraphEncoderOptions& options) {
+  GraphEncoderOptions copy = options;
+  Value json{.data = ValueTable{}};
+  auto& table = std::get<ValueTable>(json.data);
+  table["encoder"] = fields_of(copy).to_value();
+  table["modality"] = Value{.data = std::string("interactions")};
+  table["format"] = Value{.data = int64_t{1}};
+  return to_json(json);
+}
+
+Recommender load_recommender(const fs::path& run) {
+  if (!RunFolder::holds_run(run)) {
+    throw Error(ErrorKind::data, {.what = run.string() + ": no run",
+                                  .expected = "a run folder of `vistas train` on interactions"});
+  }
+  Recommender out{.split = read_split(run)};
+  const fs::path checkpoint = learn::find_bundle(run), file = checkpoint / "encoder.json";
+  const Value json = parse_json(read_file(file), file.string());
+  GraphEncoderOptions options;
+  fields_of(options).set_all(json.table().at("encoder"));
+  out.encoder = std::make_shared<GraphEncoder>(graph_of(out.split.train), options, 0);
+  learn::load_into(TensorFile(checkpoint / "encoder.safetensors"), "",
+                   learn::named_tensors(*out.encoder));
+  out.encoder->eval();
+  return out;
+}
+
+}  // namespace vistas::recommend
