@@ -309,6 +309,23 @@ def ranking(s):
               "users/s", need=need)
 
 
+def graph(s):
+    """One propagation over the graph of Gowalla, and a view of it, against ATen's sparse products."""
+    if not s.has_data("gowalla"):
+        return
+    ours = s.google("graph_bench", repetitions=5)
+
+    def best(name):
+        return min((e["best_ms"] for e in ours.get(f"{name}/real_time", [])), default=None)
+    for precision, need in (("fp32", 5), ("bf16", 2.6)):
+        for way in ("forward", "backward"):
+            peers = {"ATen CSR": best("aten_csr"), "ATen COO": best("aten_coo")}
+            s.row(f"propagation, {way}, {precision}, 64 columns, fastest of 2 threads",
+                  best(f"{way}/{precision}"), "ms", lower_is_better=True, need=need,
+                  peers=peers if way == "forward" else {})
+    s.row("a tenth of the edges dropped", best("drop_edges"), "ms", lower_is_better=True)
+
+
 def write_stsb_lines(s):
     """The sentences of STS-B, train, a line each, where the programs look for them."""
     with open(s.data / "stsb/en-train.csv", encoding="utf-8", newline="") as file:
@@ -473,6 +490,6 @@ def figure(s, trained, task, measure, labels="", *more):
                            if row["measure"] == measure and row["labels"] == labels)
 
 
-QUICK = [views, step, optim, loss, loader, start, sources, measure, ranking, tokenize, encode, static,
-         finetune]
+QUICK = [views, step, optim, loss, loader, start, sources, measure, ranking, graph, tokenize, encode,
+         static, finetune]
 LONG = [cache, quality, demo, texts]  # some minutes each

@@ -1,0 +1,100 @@
+#include "vistas/learn/symmetric_product.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+
+#include "vistas/base/error.h"
+#include "vistas/learn/symmetric_product_kernels.h"
+
+namespace vistas::learn {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Function;
+using torch::autograd::variable_list;
+
+// Rows in parts of about as many non-zeros.
+std::vector<int64_t> parts_of(const std::vector<int64_t>& starts) {
+  constexpr int64_t kParts = 64;
+  std::vector<int64_t> ends{0};
+  for (int64_t part = 1; part < kParts; ++part) {
+    const auto end = std::ranges::lower_bound(starts, starts.back() * part / kParts);
+    ends.push_back(std::max(ends.back(), end - starts.begin()));
+  }
+  ends.push_back(static_cast<int64_t>(starts.size()) - 1);
+  return ends;
+}
+
+template <class T>
+void multiply(const SymmetricMatrix& a, const at::Tensor& x, const at::Tensor& y) {
+  const std::vector<int64_t> ends = parts_of(*a.starts);
+  const auto parts = static_cast<int64_t>(ends.size()) - 1;
+  at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
+    multiply_rows(ProductRows<T>{.starts = a.starts->data(),
+                                 .columns = a.columns->data(),
+                                 .values = a.values->data(),
+                                 .x = x.const_data_ptr<T>(),
+                                 .y = y.mutable_data_ptr<T>(),
+                                 .width = x.size(1),
+                                 .begin = ends[static_cast<size_t>(begin)],
+                                 .end = ends[static_cast<size_t>(end)]});
+  });
+}
+
+at::Tensor product_of(const SymmetricMatrix& a, const at::Tensor& table) {
+  constexpr int64_t kMultiple = 16;  // of the kernels' widths
+  const int64_t width = table.size(1);
+  const int64_t padded = (width + kMultiple - 1) / kMultiple * kMultiple;
+  const at::Tensor x =
+      padded == width ? table.contiguous() : at::constant_pad_nd(table, {0, padded - width});
+  const at::Tensor y = at::empty_like(x);
+  if (x.scalar_type() == at::kFloat) {
+    multiply<float>(a, x, y);
+  } else if (x.scalar_type() == at::kBFloat16) {
+    multiply<at::BFloat16>(a, x, y);
+  } else {
+    multiply<double>(a, x, y);
+  }
+  return padded == width ? y : y.narrow(1, 0, width).contiguous();
+}
+
+struct Matrix : torch::CustomClassHolder {
+  explicit Matrix(SymmetricMatrix m) : matrix(std::move(m)) {}
+  SymmetricMatrix matrix;
+};
+
+struct Product : Function<Product> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
+                            const SymmetricMatrix& a) {
+    context->saved_data["matrix"] = c10::IValue::make_capsule(c10::make_intrusive<Matrix>(a));
+    return product_of(a, x);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& grads) {
+    const auto holder = context->saved_data["matrix"].toCapsule();
+    return {symmetric_product(static_cast<const Matrix&>(*holder).matrix, grads[0]), {}};
+  }
+};
+
+}  // namespace
+
+at::Tensor symmetric_product(const SymmetricMatrix& a, const at::Tensor& x) {
+  const bool fits = x.dim() == 2 && x.size(0) == a.size() && x.is_cpu() &&
+                    (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16 ||
+                     x.scalar_type() == at::kDouble);
+  if (!fits) {
+    throw Error(
+        ErrorKind::data,
+        {.what = "table to multiply",
+         .got = fmt::format("{} of {} on {}", c10::str(x.sizes()), c10::toString(x.scalar_type()),
+                            x.device().str()),
+         .expected = fmt::format("{} rows of float32, bfloat16 or float64 on the CPU", a.size())});
+  }
+  return Product::apply(x, a);
+}
+
+}  // namespace vistas::learn

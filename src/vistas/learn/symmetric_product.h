@@ -1,0 +1,27 @@
+// A sparse symmetric matrix times a table of rows: one step of propagation over a graph.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace vistas::learn {
+
+// Row r has values[k] in column columns[k] for k in starts[r] .. starts[r + 1] - 1; the value at
+// (r, c) is that at (c, r). Matrices that differ in values share the rest.
+struct SymmetricMatrix {
+  std::shared_ptr<const std::vector<int64_t>> starts;   // N + 1
+  std::shared_ptr<const std::vector<int32_t>> columns;  // non-zeros
+  std::shared_ptr<const std::vector<float>> values;     // non-zeros
+
+  int64_t size() const { return static_cast<int64_t>(starts->size()) - 1; }
+};
+
+// y = A x with x [N, D] in float32, bfloat16 (sums in float32) or float64 on the CPU, y in its
+// type. As A is symmetric the gradient A g is the same product. The same bits for any number of
+// threads: each row is summed in the order of its columns. Data error for another number of rows.
+at::Tensor symmetric_product(const SymmetricMatrix& a, const at::Tensor& x);
+
+}  // namespace vistas::learn
