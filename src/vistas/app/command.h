@@ -49,6 +49,7 @@ Command mine_command();
 Command paraphrases_command();
 Command vocab_command();
 Command export_command();
+Command recommend_command();
 Command views_command();
 Command info_command();
 Command pack_command();

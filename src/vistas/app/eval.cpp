@@ -9,6 +9,7 @@
 
 #include "vistas/app/command.h"
 #include "vistas/app/eval_texts.h"
+#include "vistas/app/interactions.h"
 #include "vistas/app/one_shot.h"
 #include "vistas/app/shared.h"
 #include "vistas/app/texts.h"
@@ -28,7 +29,7 @@ namespace {
 struct EvalArguments {
   std::string run, data, baselines, idf_texts;
   recipe::EvalOptions options;
-  std::vector<int64_t> k{20, 200};
+  std::vector<int64_t> k{20, 200}, at{5, 10, 20};
   int64_t split_seed = 0;
 };
 
@@ -114,6 +115,9 @@ int eval_of_texts(const Context& context, const EvalArguments& a) {
 }
 
 int eval(const Context& context, EvalArguments& a) {
+  if (learn::modality_of(learn::find_bundle(a.run)) == learn::Modality::interactions) {
+    return eval_ranking(context, a.run, a.at);
+  }
   if (measures_texts(a)) return eval_of_texts(context, a);
   const fs::path folder = vision::find_bundle(a.run);
   const vision::Bundle bundle = vision::load_bundle(folder);
@@ -229,6 +233,12 @@ Command eval_command() {
                        "a file of texts that gives the words of the baseline tfidf their weights "
                        "[the texts of the task]")
             ->type_name("FILE")
+            ->group("Measures");
+        app.add_option("--at", a->at, "interactions: lengths of the lists that are measured")
+            ->delimiter(',')
+            ->allow_extra_args(false)
+            ->capture_default_str()
+            ->check(CLI::Range(1, 1000000))
             ->group("Measures");
         app.add_option("--k", a->k, "neighbours of knn, each by itself")
             ->delimiter(',')

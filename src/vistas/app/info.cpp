@@ -9,6 +9,7 @@
 #include <map>
 
 #include "vistas/app/command.h"
+#include "vistas/app/interactions.h"
 #include "vistas/app/texts.h"
 #include "vistas/base/files.h"
 #include "vistas/base/run_folder.h"
@@ -16,6 +17,7 @@
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
 #include "vistas/recipe/config.h"
+#include "vistas/recipe/recommend_run.h"
 #include "vistas/recipe/text_run.h"
 #include "vistas/text/tasks/bundle.h"
 #include "vistas/vision/sources/source.h"
@@ -108,7 +110,9 @@ int info_run(const Context& context, const std::string& path) {
     const fs::path folder = learn::find_bundle(path);
     table.add({"checkpoint", folder.string()});
     json["checkpoint"] = folder.string();
-    json["bundle"] = describe_bundle(folder, table);
+    json["bundle"] = learn::modality_of(folder) == learn::Modality::interactions
+                         ? describe_recommender(path, table)
+                         : describe_bundle(folder, table);
   } else {
     table.add({"checkpoint", "none yet"});
   }
@@ -180,6 +184,7 @@ int info_source(const Context& context, const std::string& path) {
 
 int info(const Context& context, const std::string& path) {
   if (RunFolder::holds_run(path)) return info_run(context, path);
+  if (recipe::holds_interactions(path)) return info_interactions(context, path);
   if (recipe::holds_texts(path)) return info_texts(context, path);
   if (learn::holds_encoder(path)) {
     look::Table table({"bundle", path});

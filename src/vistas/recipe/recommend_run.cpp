@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "vistas/base/error.h"
+#include "vistas/look/text.h"
 #include "vistas/recommend/sources/split_file.h"
 #include "vistas/recommend/sources/summary.h"
 #include "vistas/recommend/tasks/recommender.h"
@@ -71,9 +72,10 @@ std::vector<std::pair<std::string, std::string>> RecommendTraining::summary() co
       {"split", fmt::format("{}: {} for training, {} for validation, {} for the test", split_.how,
                             split_.train.size(), split_.valid.size(), split_.test.size())},
       {"density", fmt::format("{:.5f}, content {:016x}", s.density, s.hash)},
-      {"encoder", config_.encoder.layers == 0
-                      ? "matrix factorisation"
-                      : fmt::format("LightGCN, {} layers", config_.encoder.layers)}};
+      {"encoder",
+       config_.encoder.layers == 0
+           ? "matrix factorisation"
+           : fmt::format("LightGCN, {}", look::counted(config_.encoder.layers, "layer"))}};
 }
 
 learn::TrainParts RecommendTraining::parts() {
@@ -113,7 +115,8 @@ LeftOut RecommendTraining::left_out() const {
               .count = report_.bad.count,
               .first = report_.bad.first,
               .summary = report_.summary()};
-  for (const std::string& line : {core_.summary(), recommend::check_split(split_).summary()}) {
+  const std::string core = core_.rounds > 0 ? core_.summary() : "";
+  for (const std::string& line : {core, recommend::check_split(split_).summary()}) {
     if (!line.empty()) out.summary += (out.summary.empty() ? "" : "\n") + line;
   }
   return out;

@@ -1,0 +1,209 @@
+// vistas recommend, and vistas eval of runs on interactions.
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "vistas/app/interactions.h"
+#include "vistas/app/shared.h"
+#include "vistas/base/error.h"
+#include "vistas/base/files.h"
+#include "vistas/look/table.h"
+#include "vistas/look/text.h"
+#include "vistas/recommend/sources/summary.h"
+#include "vistas/recommend/tasks/recommender.h"
+#include "vistas/search/top_k.h"
+
+namespace vistas::app {
+namespace {
+
+struct RecommendArguments {
+  std::string run, out;
+  std::vector<std::string> users, items;
+  int64_t k = 20;
+};
+
+constexpr size_t kShown = 3;  // users
+
+std::vector<int64_t> numbers_of(const recommend::IdTable& ids,
+                                const std::vector<std::string>& names, const std::string& what) {
+  std::vector<int64_t> out;
+  for (const std::string& name : names) {
+    out.push_back(ids.find(name));
+    if (out.back() >= 0) continue;
+    throw Error(ErrorKind::data, {.what = fmt::format("{} '{}'", what, name),
+                                  .got = "none of that id in the run's data",
+                                  .expected = fmt::format("one of its {}, such as '{}'", ids.size(),
+                                                          ids.size() > 0 ? ids[0] : "")});
+  }
+  return out;
+}
+
+// One list a query: who asks, and what it must not be given.
+struct Queries {
+  at::Tensor rows;  // [Q, d]
+  std::vector<std::string> names{};
+  recommend::ItemLists known{{0}, {}};
+
+  void add(std::string name, std::vector<int32_t> items) {
+    std::ranges::sort(items);
+    const auto last = std::unique(items.begin(), items.end());
+    known.ids.insert(known.ids.end(), items.begin(), last);
+    known.starts.push_back(static_cast<int64_t>(known.ids.size()));
+    names.push_back(std::move(name));
+  }
+};
+
+// What they had in training, in validation and in the test is not given again.
+Queries users_of(const recommend::Recommender& recommender, const recommend::NodeEmbeddings& nodes,
+                 const std::vector<std::string>& names) {
+  const recommend::Split& split = recommender.split;
+  std::vector<int64_t> users(static_cast<size_t>(split.train.users()));
+  std::iota(users.begin(), users.end(), 0);
+  const bool all = names == std::vector<std::string>{"all"};
+  if (!all) users = numbers_of(*split.train.user_ids, names, "user");
+  Queries out{.rows = nodes.users.index_select(0, at::tensor(users, at::kLong))};
+  for (const int64_t user : users) {
+    std::vector<int32_t> items;
+    for (const auto* part : {&split.train, &split.valid, &split.test}) {
+      if (user >= part->users()) continue;
+      const auto had = part->items_of(user);
+      items.insert(items.end(), had.begin(), had.end());
+    }
+    out.add(std::string((*split.train.user_ids)[user]), std::move(items));
+  }
+  return out;
+}
+
+// A user never seen is the mean of the items it is known by.
+Queries user_of_items(const recommend::Recommender& recommender,
+                      const recommend::NodeEmbeddings& nodes,
+                      const std::vector<std::string>& names) {
+  const auto items = numbers_of(*recommender.split.train.item_ids, names, "item");
+  Queries out{.rows = nodes.items.index_select(0, at::tensor(items, at::kLong)).mean(0, true)};
+  out.add("new user", {items.begin(), items.end()});
+  return out;
+}
+
+int recommend_items(const Context& context, const RecommendArguments& a) {
+  if (a.users.empty() == a.items.empty()) {
+    throw Error(ErrorKind::usage, {.what = "for whom",
+                                   .expected = "--users ID,ID ... or --users all, or --for-items "
+                                               "ID,ID ... of a user never seen"});
+  }
+  const auto recommender = recommend::load_recommender(a.run);
+  const auto nodes = recommend::embed_nodes(*recommender.encoder);
+  const Queries queries = a.items.empty() ? users_of(recommender, nodes, a.users)
+                                          : user_of_items(recommender, nodes, a.items);
+  search::RowFilter filter;
+  filter.without.push_back(queries.known.lists());
+  const auto found = search::top_k(queries.rows, nodes.items, a.k, search::Metric::dot, filter);
+  const auto* indices = found.indices.const_data_ptr<int64_t>();
+  const auto* scores = found.scores.const_data_ptr<float>();
+  const recommend::IdTable& ids = *recommender.split.train.item_ids;
+  std::string lines = "user\titem\tscore\n";
+  nlohmann::json json = nlohmann::json::array();
+  for (size_t q = 0; q < queries.names.size(); ++q) {
+    look::Table table({"", "score", "for " + queries.names[q]});
+    nlohmann::json list = nlohmann::json::array();
+    for (int64_t j = 0; j < found.indices.size(1); ++j) {
+      const auto at = static_cast<int64_t>(q) * found.indices.size(1) + j;
+      if (indices[at] < 0) break;
+      const std::string_view item = ids[indices[at]];
+      lines += fmt::format("{}\t{}\t{:.6g}\n", queries.names[q], item, scores[at]);
+      table.add({fmt::to_string(j + 1), fmt::format("{:.4f}", scores[at]), std::string(item)});
+      list.push_back({{"item", item}, {"score", scores[at]}});
+    }
+    if (q < kShown) context.print(table.str(context.color, context.width) + "\n");
+    json.push_back({{"user", queries.names[q]}, {"items", list}});
+  }
+  const auto count = static_cast<int64_t>(queries.names.size());
+  if (queries.names.size() > kShown) context.print(fmt::format("... of {} lists\n", count));
+  if (!a.out.empty()) {
+    write_file_atomic(a.out, lines);
+    context.print(fmt::format("{}: {}\n", a.out, look::counted(count, "list")));
+  }
+  context.write_json(json);
+  return 0;
+}
+
+}  // namespace
+
+int eval_ranking(const Context& context, const std::string& run, const std::vector<int64_t>& at) {
+  const auto recommender = recommend::load_recommender(run);
+  const recommend::Split& split = recommender.split;
+  if (split.test.size() == 0) {
+    throw Error(ErrorKind::data, {.what = run, .got = "a split without a test part"});
+  }
+  std::vector<const recommend::Interactions*> seen = {&split.train};
+  if (split.valid.size() > 0) seen.push_back(&split.valid);
+  const auto scores =
+      recommend::full_ranking(recommend::embed_nodes(*recommender.encoder), split.test, seen, at);
+  look::Table table({"at", "recall", "NDCG", "precision", "MAP", "MRR", "hit rate", "coverage",
+                     "popularity", "Gini"});
+  nlohmann::json rows = nlohmann::json::array();
+  for (const auto& s : scores) {
+    const auto& m = s.mean;
+    table.add({fmt::to_string(s.k), fmt::format("{:.4f}", m.recall), fmt::format("{:.4f}", m.ndcg),
+               fmt::format("{:.4f}", m.precision), fmt::format("{:.4f}", m.map),
+               fmt::format("{:.4f}", m.mrr), fmt::format("{:.4f}", m.hit_rate),
+               fmt::format("{:.4f}", s.coverage), fmt::format("{:.1f}", s.popularity),
+               fmt::format("{:.4f}", s.gini)});
+    rows.push_back({{"at", s.k},
+                    {"users", s.users},
+                    {"recall", m.recall},
+                    {"ndcg", m.ndcg},
+                    {"precision", m.precision},
+                    {"map", m.map},
+                    {"mrr", m.mrr},
+                    {"hit_rate", m.hit_rate},
+                    {"coverage", s.coverage},
+                    {"popularity", s.popularity},
+                    {"gini", s.gini}});
+  }
+  const auto data = recommend::summarise(split.train);
+  const std::string how = fmt::format(
+      "full ranking of {} items for {} users; items of training{} masked, ties by number; split "
+      "{}; "
+      "training content {:016x}",
+      data.items, scores.front().users, split.valid.size() > 0 ? " and validation" : "", split.how,
+      data.hash);
+  context.print(table.str(context.color, context.width) + how + "\n");
+  const nlohmann::json json = {{"run", run}, {"how", how}, {"rows", rows}};
+  const std::string kept = keep_result(run, "ranking", json.dump(2) + "\n");
+  if (!kept.empty()) context.print("kept in " + kept + "\n");
+  context.write_json(json);
+  return 0;
+}
+
+Command recommend_command() {
+  return {"recommend",
+          "Lists the items that suit users best, without those they have had.",
+          {"vistas recommend runs/r --users all -k 20 -o lists.tsv",
+           "vistas recommend runs/r --users 7,12 -k 5",
+           "vistas recommend runs/r --for-items 12,57,9 -k 10 --json -"},
+          [](CLI::App& app) -> std::function<int(const Context&)> {
+            const auto a = std::make_shared<RecommendArguments>();
+            app.add_option("run", a->run, "a run on interactions")->required()->type_name("RUN");
+            app.add_option("--users", a->users, "ids as they stand in the data, or all")
+                ->delimiter(',')
+                ->allow_extra_args(false)
+                ->group("For whom");
+            app.add_option("--for-items", a->items,
+                           "a user never seen, known by these items: the mean of their embeddings")
+                ->delimiter(',')
+                ->allow_extra_args(false)
+                ->group("For whom");
+            app.add_option("-k", a->k, "items a list")
+                ->capture_default_str()
+                ->check(CLI::Range(1, 1000000))
+                ->group("Search");
+            app.add_option("-o,--out", a->out, "TSV file: user, item, score, best first")
+                ->type_name("FILE")
+                ->group("Output");
+            return [a](const Context& context) { return recommend_items(context, *a); };
+          }};
+}
+
+}  // namespace vistas::app
