@@ -137,11 +137,11 @@ std::array<fs::path, 3> given_files(const fs::path& folder) {
     if (part < 0 || !entry.is_regular_file()) continue;
     fs::path& file = files[static_cast<size_t>(part)];
     if (!file.empty()) {
-      const auto names = std::minmax(file.filename().string(), entry.path().filename().string());
+      const std::string a = file.filename().string(), b = entry.path().filename().string();
       throw Error(ErrorKind::data,
                   {.what = folder.string(),
-                   .got = fmt::format("two files of one part of a split: {} and {}", names.first,
-                                      names.second),
+                   .got = fmt::format("two files of one part of a split: {} and {}", std::min(a, b),
+                                      std::max(a, b)),
                    .fix = "Leave one of them in the folder"});
     }
     file = entry.path();
