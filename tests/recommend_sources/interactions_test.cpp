@@ -83,6 +83,7 @@ TEST_F(ReadInteractions, HeadersAreFoundByNamesOrNumbers) {
   EXPECT_EQ(told("a.tsv", "user\titem\na\tb\n"), "a: b");
   EXPECT_EQ(told("a.tsv", "a\tb\nc\td\n"), "a: b; c: d");
   EXPECT_EQ(told("a.tsv", "a\tB0\t5\nb\t01\t4\n"), "a: B0*5; b: 01*4") << "a number in line 1";
+  EXPECT_EQ(told("a.tsv", "a\tbook\nc\td\n"), "a: book; c: d") << "no header";
   EXPECT_EQ(told("a.tsv", "user\titem\na\tb\n", {.header = "no"}), "user: item; a: b");
   EXPECT_EQ(told("a.tsv", "x\ty\na\tb\n", {.header = "yes", .user = "x", .item = "y"}), "a: b");
   const std::string error = error_of([&] { told("a.csv", "who,what,n\na,b,1\n"); });
@@ -177,6 +178,7 @@ TEST_F(ReadInteractions, NothingToReadIsAnError) {
   expect_error([&] { read("a.csv", " \n\n"); }, "nothing but blank lines");
   expect_error([&] { read("a.csv", "user,item\n"); }, "no interaction");
   expect_error([&] { read("a.csv", "user,item\nx\n"); }, "line 2: 1 columns");
+  expect_error([&] { read("a.csv", "a,\"b\nc,d\n"); }, "the first line, which says what columns");
   expect_error([&] { read("a.csv", "one\ntwo\n"); }, "Say what separates the columns");
   expect_error([&] { read("a.csv", "user,item\na,b\n", {.item = "itm"}); },
                "no column 'itm': expected a name or a number from 1 to 2", ErrorKind::usage);

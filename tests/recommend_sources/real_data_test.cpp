@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "vistas/recommend/sources/item_attributes.h"
 #include "vistas/recommend/sources/split_file.h"
 #include "vistas/recommend/sources/summary.h"
 
@@ -55,6 +56,21 @@ TEST(RealData, BeautyLeaveOneOut) {
   EXPECT_EQ(split.test.size(), 22'363);
   EXPECT_EQ(split.valid.size(), 22'363);
   EXPECT_EQ((*all.item_ids)[split.test.item[0]], "5") << "the first line: 1 1 2 3 4 5";
+}
+
+TEST(RealData, BeautyAttributes) {
+  const fs::path folder = data("beauty");
+  NEEDS(folder);
+  const Interactions all = read_interactions(folder / "Beauty.txt");
+  AttributeReport report;
+  const ItemAttributes attributes =
+      read_item_attributes(folder / "Beauty_item2attributes.json", *all.item_ids, {}, &report);
+  EXPECT_EQ(attributes.names.size(), 637);
+  EXPECT_EQ(report.described, 12'101);
+  EXPECT_EQ(report.unknown_items, 0);
+  const auto of_4 = attributes.of(all.item_ids->find("4"));  // [1, 2, 3]
+  ASSERT_EQ(of_4.size(), 3u);
+  EXPECT_EQ(attributes.names[of_4[1]], "2");
 }
 
 }  // namespace

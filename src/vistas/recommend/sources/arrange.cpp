@@ -83,7 +83,10 @@ int64_t mark_duplicates(Interactions& data, const std::string& policy, std::vect
       if (last >= data.begin_of(user)) {
         ++repeated;
         if (sum && data.weight.empty()) data.weight.assign(data.item.size(), 1);
-        if (sum) data.weight[at] += data.weight[static_cast<size_t>(last)];
+        if (sum) {
+          data.weight[at] = std::min(data.weight[at] + data.weight[static_cast<size_t>(last)],
+                                     std::numeric_limits<float>::max());
+        }
         if (policy != "keep") keep[policy == "first" ? at : static_cast<size_t>(last)] = 0;
       }
       last = row;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "vistas/base/error.h"
 #include "vistas/base/options.h"
@@ -160,7 +161,8 @@ bool is_number(std::string_view text, double& value) {
   if (text.starts_with('+')) text.remove_prefix(1);
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
-  return error == std::errc{} && stop == end && std::isfinite(value);
+  return error == std::errc{} && stop == end &&
+         std::abs(value) <= std::numeric_limits<float>::max();
 }
 
 bool is_typed_header(const LineFields& fields) {
@@ -175,7 +177,6 @@ bool is_typed_header(const LineFields& fields) {
 bool is_header(const std::string& option, const std::vector<std::string_view>& lines,
                Separator separator, bool (*known)(const std::vector<std::string>& names)) {
   if (option != "auto" || lines.empty()) return option == "yes";
-  if (known(header_names(lines[0], separator))) return true;
   LineFields fields;
   double value = 0;
   split_fields(lines[0], separator, fields);
@@ -183,6 +184,7 @@ bool is_header(const std::string& option, const std::vector<std::string_view>& l
   for (const std::string_view field : fields.at) {
     if (is_number(field, value)) return false;
   }
+  if (known({fields.at.begin(), fields.at.end()})) return true;
   std::vector<size_t> numbers(columns);
   for (const std::string_view line : lines) {
     split_fields(line, separator, fields);
@@ -193,10 +195,15 @@ bool is_header(const std::string& option, const std::vector<std::string_view>& l
   return lines.size() > 1 && std::ranges::find(numbers, lines.size() - 1) != numbers.end();
 }
 
-std::vector<std::string> header_names(std::string_view line, Separator separator) {
+std::vector<std::string> first_fields(std::string_view line, Separator separator,
+                                      const std::string& file) {
   LineFields fields;
-  split_fields(line, separator, fields);
-  return {fields.at.begin(), fields.at.end()};
+  const std::string_view wrong = split_fields(line, separator, fields);
+  if (wrong.empty()) return {fields.at.begin(), fields.at.end()};
+  throw Error(ErrorKind::data,
+              {.what = file + ": the first line, which says what columns there are",
+               .got = std::string(wrong),
+               .fix = "Mend the line"});
 }
 
 std::vector<std::string> numbered_names(size_t count) {

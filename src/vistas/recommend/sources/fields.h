@@ -41,7 +41,7 @@ Separator separator_of(const std::vector<std::string_view>& lines);
 // From the ending .csv or .tsv of a name (without .gz), else as above.
 Separator separator_of(const std::string& extension, const std::vector<std::string_view>& lines);
 
-bool is_number(std::string_view text, double& value);  // finite
+bool is_number(std::string_view text, double& value);  // finite, also as float
 
 // "user_id:token" and so on in every field, as RecBole's files begin.
 bool is_typed_header(const LineFields& fields);
@@ -51,7 +51,9 @@ bool is_typed_header(const LineFields& fields);
 bool is_header(const std::string& option, const std::vector<std::string_view>& lines,
                Separator separator, bool (*known)(const std::vector<std::string>& names));
 
-std::vector<std::string> header_names(std::string_view line, Separator separator);
+// The fields of the first line of a table; a data error where it cannot be split.
+std::vector<std::string> first_fields(std::string_view line, Separator separator,
+                                      const std::string& file);
 std::vector<std::string> numbered_names(size_t count);  // "column 1", "column 2" ...
 
 // The column of that name, or of that number from 1; a usage error with the nearest names.

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <set>
 
 #include "vistas/base/error.h"
@@ -47,8 +46,9 @@ int column_named(const std::vector<std::string>& columns, const std::vector<std:
   return -1;
 }
 
+// An item may be called "book"; no user is called "user".
 bool names_interactions(const std::vector<std::string>& names) {
-  return column_named(names, kUsers) >= 0 || column_named(names, kItems) >= 0;
+  return column_named(names, kUsers) >= 0;
 }
 
 bool is_sequence(std::string_view line) {
@@ -98,12 +98,13 @@ void detect_kind(const std::vector<std::string_view>& lines, const std::string& 
 double smallest_number(const std::vector<std::string_view>& lines, const FileLayout& layout,
                        size_t column) {
   LineFields fields;
-  double smallest = std::numeric_limits<double>::infinity(), value = 0;
+  double smallest = std::nan(""), value = 0;
+  if (column >= layout.columns.size()) return smallest;
   for (const std::string_view line : lines) {
     const bool good = split_fields(line, layout.separator, fields).empty();
     if (!good || fields.at.size() != layout.columns.size()) continue;
-    if (column >= fields.at.size() || !is_number(fields.at[column], value)) return std::nan("");
-    smallest = std::min(smallest, value);
+    if (!is_number(fields.at[column], value)) return std::nan("");
+    smallest = std::fmin(smallest, value);
   }
   return smallest;
 }
@@ -181,6 +182,10 @@ std::string FileLayout::describe() const {
                      column("weight", weight), column("time", time));
 }
 
+int item_column(const std::vector<std::string>& names) {
+  return column_named(names, kItems);
+}
+
 FileLayout detect_layout(std::string_view content, const std::string& name,
                          const InteractionOptions& options) {
   const std::vector<std::string_view> lines = first_lines(content, kLinesLookedAt);
@@ -195,7 +200,7 @@ FileLayout detect_layout(std::string_view content, const std::string& name,
   if (layout.kind != FileKind::table) return layout;
   layout.header =
       layout.typed || is_header(options.header, lines, layout.separator, names_interactions);
-  layout.columns = header_names(lines[0], layout.separator);
+  layout.columns = first_fields(lines[0], layout.separator, name);
   if (layout.header) {
     name_columns(layout);
   } else {

@@ -46,4 +46,7 @@ struct FileLayout {
 FileLayout detect_layout(std::string_view content, const std::string& name,
                          const InteractionOptions& options);
 
+// The column whose name data sets give to items, -1 if there is none.
+int item_column(const std::vector<std::string>& names);
+
 }  // namespace vistas::recommend
