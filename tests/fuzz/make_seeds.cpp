@@ -7,6 +7,7 @@
 #include "support/pictures.h"
 #include "support/torch_files.h"
 #include "vistas/base/tensor_file.h"
+#include "vistas/recommend/sources/split_file.h"
 #include "vistas/vision/sources/encode.h"
 #include "vistas/vision/sources/pack.h"
 
@@ -130,6 +131,34 @@ void add_text(Seeds& seeds) {
                              "\3{\"query\": \"a\", \"negatives\": [\"b\", \"c\"]}\n"};
 }
 
+void add_recommend(Seeds& seeds) {
+  const std::string nothing(1, '\0');
+  seeds["fuzz_interactions"] = {nothing + "0 3 1\n1 2\n2\n",
+                                nothing + "a:x y\nb:y\n",
+                                nothing + "1::2::5::978300760\n1::3::3::978302109\n",
+                                nothing + "u i 1\nu j 0.5\nv i -1\n",
+                                "\1user,item,rating,time\na,\"x, \"\"y\",1,2\nb,z,2,1e3\na,x\n",
+                                "\x1A"
+                                "196\t242\t3\t881250949\n196\t242\t4\t881250000\n",
+                                "\3user_id:token\titem_id:token\trating:float\na\tb\t2\n"};
+  seeds["fuzz_item_attributes"] = {
+      nothing + R"({"1": [3, "x"], "a": {"p": 1.5, "t": ["q"], "n": null}, "z": "s"})",
+      "\1item,tag,year\na,\"p|q\",1990\nb,,2e3\n",
+      "\4"
+      "1::Name::x|y\n2::Other::y\n",
+      "\3item_id:token\tt:token_seq\ty:float\na\tp q\t1\n"};
+  const TempFolder folder;
+  const auto file = folder.write("r.csv", "user,item,rating,time\na,x,1,2\na,y,2,3\nb,x,1,1\n");
+  for (const char* none : {"", "none"}) {
+    recommend::InteractionOptions options;
+    options.weight = options.time = none;
+    recommend::write_split(folder.path(),
+                           recommend::make_split(recommend::read_interactions(file, options),
+                                                 {.kind = "leave_one_out"}));
+    seeds["fuzz_split_file"].push_back(read_file(folder.path() / "split.safetensors"));
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -141,6 +170,7 @@ int main(int argc, char** argv) {
   add_base(seeds);
   add_torch_files(seeds);
   add_text(seeds);
+  add_recommend(seeds);
   for (const auto& [target, inputs] : seeds) {
     const std::filesystem::path folder = std::filesystem::path(argv[1]) / target;
     std::filesystem::create_directories(folder);
