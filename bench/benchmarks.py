@@ -290,6 +290,14 @@ def sources(s):
         s.row(name, median(entries, "items_per_second"), "pictures/s")
 
 
+def interactions(s):
+    """Reading 10 million interactions from CSV, one and two threads."""
+    for name, entries in s.google("interactions_bench", repetitions=2).items():
+        s.row(name.split("/iterations")[0], median(entries, "items_per_second"), "rows/s")
+        s.row(name.split("/iterations")[0] + ", held", median(entries, "held_bytes_per_row"),
+              "bytes/row", lower_is_better=True)
+
+
 def measure(s):
     """kNN, logistic regression and the linear probe at the size of CIFAR-10."""
     for name, entries in s.google("measure_bench", repetitions=3).items():
@@ -490,6 +498,6 @@ def figure(s, trained, task, measure, labels="", *more):
                            if row["measure"] == measure and row["labels"] == labels)
 
 
-QUICK = [views, step, optim, loss, loader, start, sources, measure, ranking, graph, tokenize, encode,
-         static, finetune]
+QUICK = [views, step, optim, loss, loader, start, sources, interactions, measure, ranking, graph,
+         tokenize, encode, static, finetune]
 LONG = [cache, quality, demo, texts]  # some minutes each
