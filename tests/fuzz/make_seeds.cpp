@@ -133,14 +133,16 @@ void add_text(Seeds& seeds) {
 
 void add_recommend(Seeds& seeds) {
   const std::string nothing(1, '\0');
-  seeds["fuzz_interactions"] = {nothing + "0 3 1\n1 2\n2\n",
-                                nothing + "a:x y\nb:y\n",
-                                nothing + "1::2::5::978300760\n1::3::3::978302109\n",
-                                nothing + "u i 1\nu j 0.5\nv i -1\n",
-                                "\1user,item,rating,time\na,\"x, \"\"y\",1,2\nb,z,2,1e3\na,x\n",
-                                "\x1A"
-                                "196\t242\t3\t881250949\n196\t242\t4\t881250000\n",
-                                "\3user_id:token\titem_id:token\trating:float\na\tb\t2\n"};
+  seeds["fuzz_interactions"] = {
+      nothing + "0 3 1\n1 2\n2\n",
+      nothing + "a:x y\nb:y\n",
+      nothing + "1::2::5::978300760\n1::3::3::978302109\n",
+      nothing + "u i 1\nu j 0.5\nv i -1\n",
+      "\1user,item,date\na,x,2014-04-07T10:51:09.25Z\na,y,2014-04-07 10:51+02:00\n",
+      "\1user,item,rating,time\na,\"x, \"\"y\",1,2\nb,z,2,1e3\na,x\n",
+      "\x1A"
+      "196\t242\t3\t881250949\n196\t242\t4\t881250000\n",
+      "\3user_id:token\titem_id:token\trating:float\na\tb\t2\n"};
   seeds["fuzz_item_attributes"] = {
       nothing + R"({"1": [3, "x"], "a": {"p": 1.5, "t": ["q"], "n": null}, "z": "s"})",
       "\1item,tag,year\na,\"p|q\",1990\nb,,2e3\n",

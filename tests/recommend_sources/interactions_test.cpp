@@ -6,6 +6,7 @@
 #include "recommend_sources/made.h"
 #include "support/errors.h"
 #include "support/options_round_trip.h"
+#include "vistas/recommend/sources/moment.h"
 #include "vistas/recommend/sources/read_interactions.h"
 #include "vistas/recommend/sources/summary.h"
 
@@ -103,6 +104,25 @@ TEST_F(ReadInteractions, TablesWithoutNames) {
   EXPECT_EQ(told("a.csv", "a,b,some text\n"), "a: b");
   EXPECT_EQ(told("a.csv", "a;b\nc;d,e\n"), "a: b; c: d,e");
   EXPECT_EQ(told("a", "a|b|2\n"), "a: b*2");
+}
+
+TEST_F(ReadInteractions, DatesAreSeconds) {
+  EXPECT_EQ(told("r.csv", "user,item,date\na,x,2018-07-07 22:09:11\na,y,1970-01-02\n"),
+            "a: y@86400 x@1531001351");
+  EXPECT_EQ(told("a.csv", "a,x,2014-04-07T10:51:09.25Z\n"), "a: x@1396867869.25");
+  double value = 0;
+  for (const char* same : {"2014-04-07 12:51:09+02:00", "2014-04-07T05:21:09-0530",
+                           "2014-04-07 10:51:09", "1396867869"}) {
+    EXPECT_TRUE(is_moment(same, value)) << same;
+    EXPECT_EQ(value, 1396867869) << same;
+  }
+  for (const char* bad :
+       {"2014-02-30", "2014-4-7", "2014-04-07 25:00", "2014-04-07 10", "07.04.2014",
+        "2014-04-07 10:51:", "2014-04-07 10:51x", "2014-04-07 10:51+2", "", "nan"}) {
+    EXPECT_FALSE(is_moment(bad, value)) << bad;
+  }
+  told("r.csv", "user,item,time\na,x,1\na,y,noon\n");
+  expect_bad("line 3: the time 'noon' is no number and no date");
 }
 
 TEST_F(ReadInteractions, RecBoleAtomicFiles) {

@@ -10,6 +10,7 @@
 #include "vistas/base/error.h"
 #include "vistas/base/strings.h"
 #include "vistas/base/text_input.h"
+#include "vistas/recommend/sources/moment.h"
 
 namespace vistas::recommend {
 namespace {
@@ -29,7 +30,8 @@ const std::vector<std::string> kItems = {
 const std::vector<std::string> kWeights = {"rating", "ratings",   "weight", "score",
                                            "stars",  "overall",   "count",  "playcount",
                                            "plays",  "bookrating"};
-const std::vector<std::string> kTimes = {"timestamp", "time", "ts", "unixtime", "unixreviewtime"};
+const std::vector<std::string> kTimes = {"timestamp",      "time",     "ts",  "unixtime",
+                                         "unixreviewtime", "datetime", "date"};
 
 std::string bare_name(std::string name) {
   name = ascii_lower(name.substr(0, name.find(':')));
@@ -94,7 +96,7 @@ void detect_kind(const std::vector<std::string_view>& lines, const std::string& 
   }
 }
 
-// The smallest number in a column of the first lines; NaN where one is no number.
+// The smallest number in a column of the first lines, dates as seconds; NaN where one is neither.
 double smallest_number(const std::vector<std::string_view>& lines, const FileLayout& layout,
                        size_t column) {
   LineFields fields;
@@ -103,7 +105,7 @@ double smallest_number(const std::vector<std::string_view>& lines, const FileLay
   for (const std::string_view line : lines) {
     const bool good = split_fields(line, layout.separator, fields).empty();
     if (!good || fields.at.size() != layout.columns.size()) continue;
-    if (!is_number(fields.at[column], value)) return std::nan("");
+    if (!is_moment(fields.at[column], value)) return std::nan("");
     smallest = std::fmin(smallest, value);
   }
   return smallest;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "vistas/base/strings.h"
+#include "vistas/recommend/sources/moment.h"
 
 namespace vistas::recommend {
 namespace {
@@ -27,12 +28,14 @@ class Parser {
 
   std::string_view field(int column) const { return fields_.at[static_cast<size_t>(column)]; }
 
-  std::string wrong_number(const char* what, int column, double& value) const {
-    if (column < 0 || is_number(field(column), value)) return "";
+  using Parse = bool (*)(std::string_view, double&);
+  std::string wrong_value(const char* what, int column, Parse parse, double& value) const {
+    if (column < 0 || parse(field(column), value)) return "";
     if (find_invalid_utf8(field(column)) != std::string_view::npos) {
-      return fmt::format("the {} is no number", what);
+      return fmt::format("the {} is no UTF-8", what);
     }
-    return fmt::format("the {} '{}' is no number", what, field(column));
+    return fmt::format("the {} '{}' is no number{}", what, field(column),
+                       column == layout_.time ? " and no date" : "");
   }
 
   std::string wrong_count(std::string_view line) const {
@@ -58,8 +61,8 @@ class Parser {
     std::string wrong = wrong_id("user", field(layout_.user));
     if (wrong.empty()) wrong = wrong_id("item", field(layout_.item));
     double weight = 1, time = 0;
-    if (wrong.empty()) wrong = wrong_number("weight", layout_.weight, weight);
-    if (wrong.empty()) wrong = wrong_number("time", layout_.time, time);
+    if (wrong.empty()) wrong = wrong_value("weight", layout_.weight, is_number, weight);
+    if (wrong.empty()) wrong = wrong_value("time", layout_.time, is_moment, time);
     if (!wrong.empty()) return wrong;
     Rows& rows = out_.rows;
     rows.user.push_back(static_cast<uint32_t>(out_.users.add(field(layout_.user))));
