@@ -37,24 +37,23 @@ struct ItemAttributes {
 };
 
 struct AttributeReport {
-  std::string layout{};   // "a table separated by tab: item in movie, genre (list), year (number)"
-  int64_t described = 0;  // items with an attribute or a number
-  int64_t undescribed = 0;                   // items without
-  int64_t unknown_items = 0;                 // in the file, but not among the items
+  std::string layout{};       // "a table separated by tab: item in movie, genre, year (number)"
+  int64_t described = 0;      // items with an attribute or a number
+  int64_t undescribed = 0;    // items without
+  int64_t unknown_items = 0;  // in the file, but not among the items
   std::vector<std::string> first_unknown{};  // the first five
   BadLines bad{};
 
   std::string summary() const;
 };
 
-// Attributes of `items` from
-//   JSON   {"item": [17, "x"], ...} or {"item": {"brand": "x", "tags": ["a", "b"], "price": 3.5},
-//   ...} .item  RecBole's typed header: token, token_seq (between blanks) and float; float_seq is
-//   left out tables (TSV, CSV ...) with a header or without: a column of nothing but numbers is a
-//   number,
-//          unless its name ends in "id" or `categories` names it; others are categories, several
-//          between `list_separator`. An item may have several rows.
-// also .gz. Bad are lines as for interactions, and values of JSON of another shape.
+// Attributes of `items` from these files, also packed by gzip:
+// - JSON: {"item": [17, "x"]}, or {"item": {"brand": "x", "tags": ["a", "b"], "price": 3.5}}.
+// - RecBole's typed header: token, token_seq (between blanks) and float; float_seq is left out.
+// - Tables with a header or without. A column of nothing but numbers is a number, unless its name
+//   ends in "id" or `categories` names it; others are categories, several between
+//   `list_separator`. An item may have several rows.
+// Bad are lines as for interactions, and values of JSON of another shape.
 ItemAttributes read_item_attributes(const std::filesystem::path& file, const IdTable& items,
                                     const AttributeOptions& options = {},
                                     AttributeReport* report = nullptr);

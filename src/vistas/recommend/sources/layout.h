@@ -36,7 +36,7 @@ struct FileLayout {
   std::vector<std::string> columns;  // of a table
   int user = 0, item = 1, weight = -1, time = -1;
 
-  // "a table of tabs: user in user_id, item in item_id, weight in rating, time in timestamp"
+  // "a table separated by tab, user in user_id, item in item_id, weight in rating"
   std::string describe() const;
 };
 

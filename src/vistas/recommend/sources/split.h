@@ -1,7 +1,6 @@
 // Interactions for training, for choosing settings and for the final measure.
 #pragma once
 
-#include <filesystem>
 #include <string>
 
 #include "vistas/base/options.h"
