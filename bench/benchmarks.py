@@ -334,6 +334,18 @@ def graph(s):
     s.row("a tenth of the edges dropped", best("drop_edges"), "ms", lower_is_better=True)
 
 
+def baselines(s):
+    """Popularity, ItemKNN and EASE on Gowalla: time and what they find (EASE: 7 GB, many minutes)."""
+    if not s.has_data("gowalla"):
+        return
+    for name, entries in s.google("baselines_bench", repetitions=1).items():
+        name = name.removesuffix("/real_time").removesuffix("/iterations:1")
+        s.row(f"{name}, 20 items for every user", entries[0]["real_time"] / 1000, "s",
+              lower_is_better=True)
+        for measure_name in ("recall", "ndcg"):
+            s.row(f"{name}, {measure_name}@20", entries[0][measure_name], "")
+
+
 def write_stsb_lines(s):
     """The sentences of STS-B, train, a line each, where the programs look for them."""
     with open(s.data / "stsb/en-train.csv", encoding="utf-8", newline="") as file:
@@ -500,4 +512,4 @@ def figure(s, trained, task, measure, labels="", *more):
 
 QUICK = [views, step, optim, loss, loader, start, sources, interactions, measure, ranking, graph,
          tokenize, encode, static, finetune]
-LONG = [cache, quality, demo, texts]  # some minutes each
+LONG = [cache, quality, demo, texts, baselines]  # some minutes each

@@ -16,14 +16,8 @@ namespace vistas::bench {
 
 constexpr int64_t kUsers = 29858, kItems = 40981;
 
-struct Interactions {
-  std::vector<int64_t> starts{0};
-  std::vector<int32_t> items{};
-  IdLists view() const { return {starts, items}; }
-};
-
 // Nothing where there is no such file.
-inline Interactions read_gowalla(const std::string& part) {
+inline OwnIdLists read_gowalla(const std::string& part) {
   const char* folder = std::getenv("VISTAS_DATA_BUILD");
   std::ifstream file(std::string(folder ? folder : "build/data") + "/gowalla/light_gcn_gowalla/" +
                      part + ".txt");
@@ -34,13 +28,13 @@ inline Interactions read_gowalla(const std::string& part) {
     if (!(numbers >> user)) continue;
     for (int32_t item = 0; numbers >> item;) lists.at(user).push_back(item);
   }
-  Interactions out;
+  OwnIdLists out;
   for (std::vector<int32_t>& list : lists) {
     std::ranges::sort(list);
-    out.items.insert(out.items.end(), list.begin(), std::ranges::unique(list).begin());
-    out.starts.push_back(static_cast<int64_t>(out.items.size()));
+    out.ids.insert(out.ids.end(), list.begin(), std::ranges::unique(list).begin());
+    out.starts.push_back(static_cast<int64_t>(out.ids.size()));
   }
-  if (out.items.empty()) out.starts.resize(1);
+  if (out.ids.empty()) out.starts.resize(1);
   return out;
 }
 

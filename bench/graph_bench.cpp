@@ -17,8 +17,8 @@ namespace {
 using namespace vistas;
 
 const recommend::BipartiteGraph* graph(benchmark::State& state) {
-  static const bench::Interactions train = bench::read_gowalla("train");
-  if (train.items.empty()) {
+  static const OwnIdLists train = bench::read_gowalla("train");
+  if (train.ids.empty()) {
     state.SkipWithError("no gowalla in VISTAS_DATA_BUILD");
     return nullptr;
   }

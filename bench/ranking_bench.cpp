@@ -34,8 +34,8 @@ void time_users(benchmark::State& state, const Work& work) {
 }
 
 void full_ranking(benchmark::State& state) {
-  const bench::Interactions train = bench::read_gowalla("train");
-  if (train.items.empty()) return state.SkipWithError("no gowalla in VISTAS_DATA_BUILD");
+  const OwnIdLists train = bench::read_gowalla("train");
+  if (train.ids.empty()) return state.SkipWithError("no gowalla in VISTAS_DATA_BUILD");
   const at::Tensor users = rows(bench::kUsers), items = rows(bench::kItems);
   time_users(state, [&] {
     benchmark::DoNotOptimize(

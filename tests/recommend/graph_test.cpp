@@ -13,24 +13,21 @@ namespace {
 using test::expect_error;
 
 // Users and items of very different numbers of edges; user 3 and item 0 have none.
-struct Small {
-  std::vector<int64_t> starts{0};
-  std::vector<int32_t> ids{};
-  int64_t items;
-  IdLists view() const { return {starts, ids}; }
-
-  Small(int64_t users, int64_t item_count, double density) : items(item_count) {
-    for (int64_t u = 0; u < users; ++u) {
-      Draws draws({.seed = 9, .sample = static_cast<uint64_t>(u)});
-      for (int32_t i = 1; i < items; ++i) {
-        if (u != 3 && draws.chance(density * 10 / (10 + i))) ids.push_back(i);
-      }
-      starts.push_back(static_cast<int64_t>(ids.size()));
+OwnIdLists interactions(int64_t users, int64_t items, double density) {
+  OwnIdLists out;
+  for (int64_t u = 0; u < users; ++u) {
+    Draws draws({.seed = 9, .sample = static_cast<uint64_t>(u)});
+    for (int32_t i = 1; i < items; ++i) {
+      if (u != 3 && draws.chance(density * 10 / (10 + i))) out.ids.push_back(i);
     }
+    out.starts.push_back(static_cast<int64_t>(out.ids.size()));
   }
+  return out;
+}
 
-  BipartiteGraph graph() const { return BipartiteGraph(view(), items); }
-};
+BipartiteGraph graph_of(int64_t users, int64_t items, double density) {
+  return BipartiteGraph(interactions(users, items, density).view(), items);
+}
 
 at::Tensor dense(const BipartiteGraph& graph) {
   const learn::SymmetricMatrix& a = graph.adjacency();
@@ -58,21 +55,21 @@ at::Tensor random(int64_t rows, int64_t width, at::ScalarType type = at::kFloat)
 }
 
 TEST(BipartiteGraph, IsTheNormalisedMatrixOfTheInteractions) {
-  const Small small(40, 60, 0.5);
-  const BipartiteGraph graph = small.graph();
+  const OwnIdLists lists = interactions(40, 60, 0.5);
+  const BipartiteGraph graph(lists.view(), 60);
   EXPECT_EQ(graph.users(), 40);
   EXPECT_EQ(graph.items(), 60);
   EXPECT_EQ(graph.nodes(), 100);
   const at::Tensor edges = at::zeros({100, 100}, at::kDouble);
   for (int64_t u = 0; u < 40; ++u) {
-    for (const int32_t i : small.view()[u]) edges[u][40 + i] = edges[40 + i][u] = 1;
+    for (const int32_t i : lists.view()[u]) edges[u][40 + i] = edges[40 + i][u] = 1;
   }
   ASSERT_GT(edges.sum().item<double>(), 200);
   EXPECT_LE((dense(graph) - normalised(edges)).abs().max().item<double>(), 1e-7);
 }
 
 TEST(Propagate, EqualsTheDenseProduct) {
-  const BipartiteGraph graph = Small(40, 60, 0.5).graph();
+  const BipartiteGraph graph = graph_of(40, 60, 0.5);
   const at::Tensor matrix = dense(graph);
   for (const int64_t width : {1, 16, 48, 64, 100, 144}) {
     const at::Tensor x = random(100, width), want = matrix.mm(x.to(at::kDouble));
@@ -89,7 +86,7 @@ TEST(Propagate, EqualsTheDenseProduct) {
 }
 
 TEST(Propagate, GradientIsThatOfCentralDifferences) {
-  const BipartiteGraph graph = Small(6, 9, 0.8).graph();
+  const BipartiteGraph graph = graph_of(6, 9, 0.8);
   const at::Tensor x = random(15, 3, at::kDouble).requires_grad_(true);
   const at::Tensor weight = random(15, 3, at::kDouble).sin();
   const auto value = [&](const at::Tensor& at) {
@@ -111,7 +108,7 @@ TEST(Propagate, GradientIsThatOfCentralDifferences) {
 }
 
 TEST(Propagate, GradientsKeepTheTypeOfTheTable) {
-  const BipartiteGraph graph = Small(40, 60, 0.5).graph();
+  const BipartiteGraph graph = graph_of(40, 60, 0.5);
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
     const at::Tensor x = random(100, 32).to(type).requires_grad_(true);
     const at::Tensor gradient = random(100, 32).cos().to(type);
@@ -121,21 +118,20 @@ TEST(Propagate, GradientsKeepTheTypeOfTheTable) {
 }
 
 TEST(Propagate, SameBitsForAnyThreads) {
-  const Small small(700, 900, 0.5);
   const at::Tensor x = random(1600, 64);
   const int threads = at::get_num_threads();
   at::set_num_threads(1);
   const DrawKey key{.seed = 4, .epoch = 2, .view = 1};
-  const at::Tensor want = propagate(small.graph().drop_edges(0.2, key), x);
+  const at::Tensor want = propagate(graph_of(700, 900, 0.5).drop_edges(0.2, key), x);
   for (const int count : {2, 3, 7}) {
     at::set_num_threads(count);
-    EXPECT_TRUE(at::equal(propagate(small.graph().drop_edges(0.2, key), x), want));
+    EXPECT_TRUE(at::equal(propagate(graph_of(700, 900, 0.5).drop_edges(0.2, key), x), want));
   }
   at::set_num_threads(threads);
 }
 
 TEST(Propagate, WhatDoesNotFit) {
-  const BipartiteGraph graph = Small(6, 9, 0.8).graph();
+  const BipartiteGraph graph = graph_of(6, 9, 0.8);
   expect_error([&] { propagate(graph, random(14, 3)); }, "expected 15 rows");
   expect_error([&] { propagate(graph, random(15, 3).to(at::kHalf)); }, "Half on cpu");
   const std::vector<int64_t> starts{0, 2};
@@ -145,8 +141,7 @@ TEST(Propagate, WhatDoesNotFit) {
 }
 
 TEST(DroppedGraph, EdgesAreLeftOutBothWaysAndTheRestRenormalised) {
-  const Small small(300, 400, 0.6);
-  const BipartiteGraph graph = small.graph();
+  const BipartiteGraph graph = graph_of(300, 400, 0.6);
   const at::Tensor whole = dense(graph) > 0;
   const double edges = whole.sum().item<double>();
   for (const double rate : {0.1, 0.4}) {
@@ -163,7 +158,7 @@ TEST(DroppedGraph, EdgesAreLeftOutBothWaysAndTheRestRenormalised) {
 }
 
 TEST(DroppedGraph, ViewsAndEpochsAreDrawnByTheirKeys) {
-  const BipartiteGraph graph = Small(100, 200, 0.6).graph();
+  const BipartiteGraph graph = graph_of(100, 200, 0.6);
   const auto kept = [&](const DrawKey& key) { return dense(graph.drop_edges(0.5, key)) > 0; };
   const at::Tensor first = kept({.seed = 1, .epoch = 0, .view = 0});
   EXPECT_TRUE(at::equal(first, kept({.seed = 1, .epoch = 0, .sample = 77, .view = 0})));
@@ -176,7 +171,7 @@ TEST(DroppedGraph, ViewsAndEpochsAreDrawnByTheirKeys) {
 }
 
 TEST(DroppedGraph, NodesLoseAllTheirEdges) {
-  const BipartiteGraph graph = Small(300, 400, 0.6).graph();
+  const BipartiteGraph graph = graph_of(300, 400, 0.6);
   const at::Tensor whole = (dense(graph) > 0).to(at::kDouble);
   const at::Tensor got = dense(graph.drop_nodes(0.3, {.seed = 5, .epoch = 1}));
   const at::Tensor left = got.sum(1) > 0;

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <limits>
 #include <set>
 
@@ -16,27 +18,21 @@ namespace {
 
 using test::expect_error;
 
-struct Lists {
-  std::vector<int64_t> starts{0};
-  std::vector<int32_t> ids{};
-  IdLists view() const { return {starts, ids}; }
-
-  void add(const std::set<int32_t>& list) {
-    ids.insert(ids.end(), list.begin(), list.end());
-    starts.push_back(static_cast<int64_t>(ids.size()));
-  }
-};
+void add(OwnIdLists& lists, const std::set<int32_t>& list) {
+  lists.ids.insert(lists.ids.end(), list.begin(), list.end());
+  lists.starts.push_back(static_cast<int64_t>(lists.ids.size()));
+}
 
 // For each query up to `most` rows of n, different ones for another seed.
-Lists random_lists(int64_t queries, int64_t n, int64_t most, uint64_t seed) {
-  Lists out;
+OwnIdLists random_lists(int64_t queries, int64_t n, int64_t most, uint64_t seed) {
+  OwnIdLists out;
   for (int64_t q = 0; q < queries; ++q) {
     Draws draws({.seed = seed, .sample = static_cast<uint64_t>(q)});
     std::set<int32_t> list;
     for (int64_t i = draws.below(most + 1); i > 0; --i) {
       list.insert(static_cast<int32_t>(draws.below(n)));
     }
-    out.add(list);
+    add(out, list);
   }
   return out;
 }
@@ -81,7 +77,7 @@ at::Tensor whole_numbers(int64_t rows, uint64_t seed) {
 TEST(FilteredTopK, EqualsTheNaiveLoopWithTies) {
   const int64_t queries = 45, n = 487;
   const at::Tensor q = whole_numbers(queries, 1), bank = whole_numbers(n, 2);
-  const Lists train = random_lists(queries, n, 200, 3), valid = random_lists(queries, n, 5, 4);
+  const OwnIdLists train = random_lists(queries, n, 200, 3), valid = random_lists(queries, n, 5, 4);
   RowFilter filter{.without = {train.view(), valid.view()}};
   expect_same(top_k(q, bank, 20, Metric::dot, filter), naive(q, bank, 20, filter));
   expect_same(top_k(q, bank, 400, Metric::dot, filter), naive(q, bank, 400, filter));
@@ -90,11 +86,29 @@ TEST(FilteredTopK, EqualsTheNaiveLoopWithTies) {
   expect_same(top_k(q, bank, 20, Metric::dot, filter), naive(q, bank, 20, filter));
 }
 
+TEST(FilteredTopK, OfScoresThatAreMadeRowByRow) {
+  const at::Tensor q = whole_numbers(45, 1), bank = whole_numbers(487, 2);
+  const at::Tensor table = q.mm(bank.t());
+  const OwnIdLists train = random_lists(45, 487, 470, 3);
+  const RowFilter filter{.without = {train.view()}};
+  const auto scores = [&](int64_t row, std::span<float> out) {
+    std::copy_n(table.const_data_ptr<float>() + row * 487, 487, out.begin());
+  };
+  for (const int64_t k : {1, 20, 487}) {
+    expect_same(top_k_of(45, 487, k, filter, scores), naive(q, bank, k, filter));
+  }
+  const float none = -std::numeric_limits<float>::infinity(), nan = std::nanf("");
+  const TopK got = top_k_of(1, 4, 3, {}, [&](int64_t, std::span<float> out) {
+    std::ranges::copy(std::array{nan, none, 2.0f, 2.0f}, out.begin());
+  });
+  EXPECT_TRUE(at::equal(got.indices, at::tensor({2, 3, -1}, at::kLong).view({1, 3})));
+}
+
 TEST(FilteredTopK, FewerOpenRowsThanKLeaveTheEndEmpty) {
   const at::Tensor bank = at::eye(3), q = at::ones({2, 3});
-  Lists lists;
-  lists.add({0, 2});
-  lists.add({0, 1, 2});
+  OwnIdLists lists;
+  add(lists, {0, 2});
+  add(lists, {0, 1, 2});
   const TopK got = top_k(q, bank, 2, Metric::dot, {.without = {lists.view()}});
   const float none = -std::numeric_limits<float>::infinity();
   EXPECT_TRUE(at::equal(got.indices, at::tensor({1, -1, -1, -1}, at::kLong).view({2, 2})));
@@ -105,7 +119,7 @@ TEST(FilteredTopK, SameResultForAnyThreadsAndBlocks) {
   const int64_t queries = 70, n = 1000;
   const auto generator = at::make_generator<at::CPUGeneratorImpl>(uint64_t{5});
   const at::Tensor q = at::randn({queries, 16}, generator), bank = at::randn({n, 16}, generator);
-  const Lists train = random_lists(queries, n, 300, 6);
+  const OwnIdLists train = random_lists(queries, n, 300, 6);
   const RowFilter filter{.without = {train.view()}};
   const TopK want = top_k(q, bank, 20, Metric::cosine, filter);
   const int threads = at::get_num_threads();
@@ -119,7 +133,7 @@ TEST(FilteredTopK, SameResultForAnyThreadsAndBlocks) {
 }
 
 TEST(FilteredTopK, FiltersThatDoNotFit) {
-  const Lists lists = random_lists(3, 10, 5, 7);
+  const OwnIdLists lists = random_lists(3, 10, 5, 7);
   const at::Tensor q = whole_numbers(4, 8), bank = whole_numbers(10, 9);
   expect_error([&] { top_k(q, bank, 1, Metric::dot, {.without = {lists.view()}}); },
                "lists of rows to leave out: got 3, expected 4");

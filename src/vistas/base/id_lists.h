@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace vistas {
 
@@ -18,5 +19,16 @@ struct IdLists {
     return ids.subspan(begin, static_cast<size_t>(starts[static_cast<size_t>(i) + 1]) - begin);
   }
 };
+
+// Lists with memory of their own.
+struct OwnIdLists {
+  std::vector<int64_t> starts{0};
+  std::vector<int32_t> ids{};
+
+  IdLists view() const { return {starts, ids}; }
+};
+
+// List j, for each j below `size`, has the numbers of the lists that hold j. All ids are below it.
+OwnIdLists transposed(const IdLists& lists, int64_t size);
 
 }  // namespace vistas

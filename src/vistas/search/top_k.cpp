@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "vistas/base/error.h"
@@ -127,6 +128,40 @@ void search_block(const Search& search, const RowFilter& filter, int64_t first, 
   }
 }
 
+// Whether one of some scores is above the threshold; NaN is not.
+bool any_above(std::span<const float> scores, float threshold) {
+  int above = 0;
+  for (const float score : scores) above |= score > threshold;
+  return above != 0;
+}
+
+// The k best of a row, descending.
+std::vector<Hit> best_of(std::span<const float> scores, int64_t k, OpenRows open) {
+  constexpr size_t kGroup = 128;
+  const auto better = [](const Hit& a, const Hit& b) {
+    return a.score > b.score || (a.score == b.score && a.index < b.index);
+  };
+  std::vector<Hit> heap;  // the worst in front
+  float threshold = -std::numeric_limits<float>::infinity();
+  for (size_t first = 0; first < scores.size(); first += kGroup) {
+    const size_t end = std::min(scores.size(), first + kGroup);
+    if (!any_above(scores.subspan(first, end - first), threshold)) continue;
+    for (size_t j = first; j < end; ++j) {
+      // Of equal scores the earlier stay.
+      if (!(scores[j] > threshold) || !open(static_cast<int64_t>(j))) continue;
+      if (static_cast<int64_t>(heap.size()) == k) {
+        std::ranges::pop_heap(heap, better);
+        heap.pop_back();
+      }
+      heap.push_back({0, scores[j], static_cast<int64_t>(j)});
+      std::ranges::push_heap(heap, better);
+      if (static_cast<int64_t>(heap.size()) == k) threshold = heap.front().score;
+    }
+  }
+  std::ranges::sort_heap(heap, better);
+  return heap;
+}
+
 }  // namespace
 
 TopK top_k(const at::Tensor& queries, const at::Tensor& bank, int64_t k, Metric metric,
@@ -184,6 +219,22 @@ TopK top_k_of_rows(const at::Tensor& scores, int64_t k) {
         out.indices.mutable_data_ptr<int64_t>()[i * k + j] = index;
         out.scores.mutable_data_ptr<float>()[i * k + j] = row[index];
       }
+    }
+  });
+  return out;
+}
+
+TopK top_k_of(int64_t rows, int64_t columns, int64_t k, const RowFilter& filter,
+              const std::function<void(int64_t row, std::span<float> out)>& scores) {
+  check_k(k);
+  check_filter(filter, rows, columns);
+  k = std::min(k, columns);
+  TopK out = empty_result(rows, k);
+  at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
+    std::vector<float> row(static_cast<size_t>(columns));
+    for (int64_t i = begin; i < end; ++i) {
+      scores(i, row);
+      write(best_of(row, k, OpenRows(filter, i)), k, i * k, out);
     }
   });
   return out;

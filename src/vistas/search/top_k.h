@@ -4,6 +4,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
+#include <span>
 
 #include "vistas/search/row_filter.h"
 
@@ -34,5 +36,11 @@ TopK top_k(const at::Tensor& queries, const at::Tensor& bank, int64_t k, Metric 
 
 // The k largest of each row of scores [Q, N], in the same order; NaN ranks below everything.
 TopK top_k_of_rows(const at::Tensor& scores, int64_t k);
+
+// The k best of `rows` rows of `columns` scores each, which scores(row, out) writes when they are
+// needed, one row at a time a thread; -infinity and NaN are never listed. Order and ends of lists
+// as above.
+TopK top_k_of(int64_t rows, int64_t columns, int64_t k, const RowFilter& filter,
+              const std::function<void(int64_t row, std::span<float> out)>& scores);
 
 }  // namespace vistas::search

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "vistas/base/error.h"
 
@@ -36,38 +37,23 @@ void check_interactions(const IdLists& interactions, int64_t items) {
                                 .expected = fmt::format("0 .. {}", items - 1)});
 }
 
-// Where the neighbours of each node begin: users first, then items.
-std::vector<int64_t> starts_of(const IdLists& interactions, int64_t items) {
-  const auto users = static_cast<size_t>(interactions.size());
-  std::vector<int64_t> starts(interactions.starts.begin(), interactions.starts.end());
-  starts.resize(users + static_cast<size_t>(items) + 1);
-  for (const int32_t item : interactions.ids) ++starts[users + static_cast<size_t>(item) + 1];
-  for (size_t i = users + 1; i < starts.size(); ++i) starts[i] += starts[i - 1];
-  return starts;
-}
-
-std::vector<int32_t> columns_of(const IdLists& interactions, std::vector<int64_t> starts) {
-  const int64_t users = interactions.size();
-  std::vector<int32_t> columns(2 * interactions.ids.size());
-  std::ranges::transform(interactions.ids, columns.begin(),
-                         [&](int32_t item) { return static_cast<int32_t>(users + item); });
-  for (int64_t u = 0; u < users; ++u) {
-    for (const int32_t item : interactions[u]) {
-      int64_t& next = starts[static_cast<size_t>(users + item)];
-      columns[static_cast<size_t>(next++)] = static_cast<int32_t>(u);
-    }
-  }
-  return columns;
-}
-
 }  // namespace
 
 BipartiteGraph::BipartiteGraph(const IdLists& interactions, int64_t items)
     : users_(interactions.size()) {
   check_interactions(interactions, items);
-  adjacency_.starts = std::make_shared<const std::vector<int64_t>>(starts_of(interactions, items));
-  adjacency_.columns =
-      std::make_shared<const std::vector<int32_t>>(columns_of(interactions, *adjacency_.starts));
+  const OwnIdLists of_items = transposed(interactions, items);
+  const auto edges = static_cast<int64_t>(interactions.ids.size());
+  std::vector<int64_t> starts(interactions.starts.begin(), interactions.starts.end());
+  for (size_t i = 1; i < of_items.starts.size(); ++i) starts.push_back(edges + of_items.starts[i]);
+  std::vector<int32_t> columns;
+  columns.reserve(2 * interactions.ids.size());
+  for (const int32_t item : interactions.ids) {
+    columns.push_back(static_cast<int32_t>(users_ + item));
+  }
+  columns.insert(columns.end(), of_items.ids.begin(), of_items.ids.end());
+  adjacency_.starts = std::make_shared<const std::vector<int64_t>>(std::move(starts));
+  adjacency_.columns = std::make_shared<const std::vector<int32_t>>(std::move(columns));
   *this = with_edges([](int64_t, int64_t) { return true; });
 }
 

@@ -1,0 +1,20 @@
+#include "vistas/base/id_lists.h"
+
+namespace vistas {
+
+OwnIdLists transposed(const IdLists& lists, int64_t size) {
+  OwnIdLists out;
+  out.starts.resize(static_cast<size_t>(size) + 1);
+  out.ids.resize(lists.ids.size());
+  for (const int32_t id : lists.ids) ++out.starts[static_cast<size_t>(id) + 1];
+  for (size_t j = 1; j < out.starts.size(); ++j) out.starts[j] += out.starts[j - 1];
+  std::vector<int64_t> next = out.starts;
+  for (int64_t i = 0; i < lists.size(); ++i) {
+    for (const int32_t id : lists[i]) {
+      out.ids[static_cast<size_t>(next[static_cast<size_t>(id)]++)] = static_cast<int32_t>(i);
+    }
+  }
+  return out;
+}
+
+}  // namespace vistas

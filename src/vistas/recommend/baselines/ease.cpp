@@ -1,0 +1,78 @@
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "vistas/base/error.h"
+#include "vistas/recommend/baselines/baselines.h"
+
+namespace vistas::recommend {
+namespace {
+
+void check_memory(int64_t items) {
+  const double needed = 4 * static_cast<double>(items) * static_cast<double>(items);
+  const double present =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  if (needed < 0.9 * present) return;
+  throw Error(
+      ErrorKind::resource,
+      {.what = fmt::format("EASE of {} items needs {:.1f} GB of memory", items, needed * 1e-9),
+       .got = fmt::format("{:.1f} GB", present * 1e-9),
+       .fix = "Leave out rare items, or take ItemKNN"});
+}
+
+// X^T X + l2 [items, items].
+at::Tensor gram(const IdLists& train, int64_t items, double l2) {
+  const OwnIdLists transposed_lists = transposed(train, items);
+  const IdLists users_of_items = transposed_lists.view();
+  const at::Tensor out = at::zeros({items, items}, at::kFloat);
+  at::parallel_for(0, items, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      float* row = out.mutable_data_ptr<float>() + i * items;
+      for (const int32_t u : users_of_items[i]) {
+        for (const int32_t j : train[u]) ++row[j];
+      }
+      row[i] += static_cast<float>(l2);
+    }
+  });
+  return out;
+}
+
+// B of EASE^R, in the memory of the Gram matrix.
+at::Tensor item_weights(const IdLists& train, int64_t items, double l2) {
+  at::Tensor p = gram(train, items, l2);
+  at::Tensor failed = at::empty({}, at::kInt);
+  at::linalg_cholesky_ex_out(p, failed, p);
+  if (failed.item<int>() != 0) {
+    throw Error(ErrorKind::numeric, {.what = "EASE: the matrix of items has no inverse in float32",
+                                     .got = fmt::format("l2 = {}", l2),
+                                     .fix = "Raise l2"});
+  }
+  at::cholesky_inverse_out(p, p);
+  p.div_(p.diagonal().neg().unsqueeze(0));
+  p.fill_diagonal_(0);
+  return p;
+}
+
+}  // namespace
+
+search::TopK ease_lists(const IdLists& train, int64_t items, int64_t k,
+                        const search::RowFilter& filter, double l2) {
+  if (!(l2 > 0)) {
+    throw Error(ErrorKind::usage,
+                {.what = "l2 of EASE", .got = fmt::to_string(l2), .expected = "above 0"});
+  }
+  check_memory(items);
+  const at::Tensor b = item_weights(train, items, l2).contiguous();
+  return search::top_k_of(train.size(), items, k, filter, [&](int64_t u, std::span<float> out) {
+    std::ranges::fill(out, 0.0f);
+    for (const int32_t i : train[u]) {
+      const float* row = b.const_data_ptr<float>() + i * items;
+      for (size_t j = 0; j < out.size(); ++j) out[j] += row[j];
+    }
+  });
+}
+
+}  // namespace vistas::recommend
