@@ -21,6 +21,7 @@ class Examples(support.ProgramTest):
         support.make_labelled(cls.folder / "labelled")
         support.write(cls.folder / "query.png", support.picture("circle", 7))
         cls.make_texts()
+        cls.make_interactions()
         for name in ("recipes", "examples"):
             shutil.copytree(support.REPOSITORY / name, cls.folder / name)
         if (support.REPOSITORY / CIFAR).is_dir():
@@ -49,6 +50,16 @@ class Examples(support.ProgramTest):
             ["encoder.static.dim=16", "tokenizer.size=100", "train.batch=32", "train.epochs=5"]))
         assert result.code == 0, result
 
+    @classmethod
+    def make_interactions(cls):
+        """A run on 40 users who had 10 of 60 items each."""
+        draw = random.Random(2)
+        support.write(cls.folder / "interactions.tsv", "user\titem\n" + "".join(
+            f"{user}\t{item}\n" for user in range(40) for item in draw.sample(range(60), 10)))
+        result = cls.vistas("train", "interactions.tsv", "--out", "runs/r", *support.settings(
+            ["encoder.dim=8", "train.batch=32", "train.epochs=2"]))
+        assert result.code == 0, result
+
     def help_of(self, command):
         return self.succeeds(command, "--help").out
 
@@ -67,7 +78,7 @@ class Examples(support.ProgramTest):
         return None
 
     def test_the_list_names_the_commands(self):
-        for command in ("train", "eval", "embed", "near", "export", "views", "info", "pack",
+        for command in ("train", "eval", "embed", "near", "export", "recommend", "views", "info", "pack",
                         "doctor"):
             self.assertIn(command, self.commands)
 
