@@ -124,6 +124,19 @@ TEST(Ease, ScoresAreThoseOfTheMinimum) {
   EXPECT_EQ(x.gather(1, open.indices).sum().item<double>(), 0);
 }
 
+// More items than a block of the inversion has.
+TEST(Ease, OfManyItems) {
+  const OwnIdLists lists = random_interactions(400, 1300);
+  const at::Tensor x = dense(lists.view(), 1300);
+  const double l2 = 5;
+  const at::Tensor p = at::inverse(x.t().mm(x) + l2 * at::eye(1300, at::kDouble));
+  const at::Tensor scores = x.mm((-p / p.diagonal().unsqueeze(0)).fill_diagonal_(0));
+  const search::TopK got = ease_lists(lists.view(), 1300, 20, {}, l2);
+  EXPECT_TRUE(at::allclose(got.scores.to(at::kDouble), scores.gather(1, got.indices), 1e-4, 1e-4));
+  EXPECT_TRUE(
+      at::allclose(got.scores.to(at::kDouble), std::get<0>(scores.topk(20, 1)), 1e-4, 1e-4));
+}
+
 TEST(Ease, RefusesWhatDoesNotFit) {
   expect_error([] { ease_lists(kSmall.view(), 10'000'000, 3, {}, 1); },
                "EASE of 10000000 items needs 400000.0 GB", ErrorKind::resource);

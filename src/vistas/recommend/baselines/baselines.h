@@ -47,8 +47,8 @@ search::TopK item_knn_lists(const IdLists& train, int64_t items, int64_t k,
 //
 //   P = (X^T X + l2)^-1,  B_ij = -P_ij / P_jj
 //
-// In float32: 4 items^2 bytes, 6.7 GB for 40,981 items, and about items^3 multiplications and
-// additions. A resource error where the machine has less memory than that.
+// In float32: 4 items^2 bytes, 6.7 GB for 40,981 items, and some items^3 / 2 multiplications and as
+// many additions. A resource error where the machine has less memory than that.
 search::TopK ease_lists(const IdLists& train, int64_t items, int64_t k,
                         const search::RowFilter& filter, double l2);
 

@@ -40,20 +40,49 @@ at::Tensor gram(const IdLists& train, int64_t items, double l2) {
   return out;
 }
 
+// Turns a symmetric positive definite matrix into minus its inverse, in place: the sweep operator
+// on one block of rows and columns after the other, of which the lower triangle is kept.
+void sweep(const at::Tensor& a, double l2) {
+  constexpr int64_t kBlock = 512;
+  const int64_t n = a.size(0);
+  const auto size_at = [&](int64_t begin) { return std::min(kBlock, n - begin); };
+  for (int64_t k = 0; k < n; k += kBlock) {
+    const int64_t size = size_at(k), behind = n - k - size;
+    const at::Tensor left = a.narrow(0, k, size).narrow(1, 0, k);
+    const at::Tensor own = a.narrow(0, k, size).narrow(1, k, size);
+    const at::Tensor below = a.narrow(0, k + size, behind).narrow(1, k, size);
+    const auto [inverse, failed] = at::linalg_inv_ex(own);
+    if (failed.item<int>() != 0 || !at::isfinite(inverse).all().item<bool>()) {
+      throw Error(ErrorKind::numeric,
+                  {.what = "EASE: the matrix of items has no inverse in float32",
+                   .got = fmt::format("l2 = {}", l2),
+                   .fix = "Raise l2"});
+    }
+    const at::Tensor column = at::cat({left.t(), at::zeros_like(own), below});
+    const at::Tensor scaled = column.mm(inverse);
+    for (int64_t i = 0; i < n; i += kBlock) {
+      const int64_t end = i + size_at(i);
+      a.narrow(0, i, size_at(i))
+          .narrow(1, 0, end)
+          .addmm_(column.narrow(0, i, size_at(i)), scaled.narrow(0, 0, end).t(), 1, -1);
+    }
+    left.copy_(scaled.narrow(0, 0, k).t());
+    own.copy_(inverse.neg());
+    below.copy_(scaled.narrow(0, k + size, behind));
+  }
+  for (int64_t i = 0; i < n; i += kBlock) {
+    const int64_t above = i, size = size_at(i);
+    a.narrow(0, 0, above).narrow(1, i, size).copy_(a.narrow(0, i, size).narrow(1, 0, above).t());
+  }
+}
+
 // B of EASE^R, in the memory of the Gram matrix.
 at::Tensor item_weights(const IdLists& train, int64_t items, double l2) {
-  at::Tensor p = gram(train, items, l2);
-  at::Tensor failed = at::empty({}, at::kInt);
-  at::linalg_cholesky_ex_out(p, failed, p);
-  if (failed.item<int>() != 0) {
-    throw Error(ErrorKind::numeric, {.what = "EASE: the matrix of items has no inverse in float32",
-                                     .got = fmt::format("l2 = {}", l2),
-                                     .fix = "Raise l2"});
-  }
-  at::cholesky_inverse_out(p, p);
-  p.div_(p.diagonal().neg().unsqueeze(0));
-  p.fill_diagonal_(0);
-  return p;
+  const at::Tensor b = gram(train, items, l2);
+  sweep(b, l2);
+  b.div_(b.diagonal().neg().unsqueeze(0));
+  b.fill_diagonal_(0);
+  return b;
 }
 
 }  // namespace
@@ -65,7 +94,7 @@ search::TopK ease_lists(const IdLists& train, int64_t items, int64_t k,
                 {.what = "l2 of EASE", .got = fmt::to_string(l2), .expected = "above 0"});
   }
   check_memory(items);
-  const at::Tensor b = item_weights(train, items, l2).contiguous();
+  const at::Tensor b = item_weights(train, items, l2);
   return search::top_k_of(train.size(), items, k, filter, [&](int64_t u, std::span<float> out) {
     std::ranges::fill(out, 0.0f);
     for (const int32_t i : train[u]) {
