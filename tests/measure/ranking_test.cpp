@@ -98,7 +98,7 @@ TEST(ListScores, WhatDoesNotFit) {
   expect_error([&] { small.scores({.users = {true}}); }, "users in a group");
   expect_error([&] { small.scores({.items = {true}}); }, "items in a group");
   small.popularity.resize(4);
-  expect_error([&] { small.scores({}); }, "relevant items: got item 4");
+  expect_error([&] { small.scores({}); }, "relevant items: got 0 to 4, expected 0 .. 3");
   small.items.back() = 3;
   expect_error([&] { small.scores({}); }, "lists of items: got item 4");
   small.starts.pop_back();

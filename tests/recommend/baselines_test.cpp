@@ -137,6 +137,13 @@ TEST(Ease, OfManyItems) {
       at::allclose(got.scores.to(at::kDouble), std::get<0>(scores.topk(20, 1)), 1e-4, 1e-4));
 }
 
+TEST(Baselines, ItemsThatAreNotThere) {
+  const std::string what = "training items: got 0 to 4, expected 0 .. 3";
+  expect_error([] { popularity_lists(kSmall.view(), 4, 3, {}); }, what);
+  expect_error([] { item_knn_lists(kSmall.view(), 4, 3, {}); }, what);
+  expect_error([] { ease_lists(kSmall.view(), 4, 3, {}, 1); }, what);
+}
+
 TEST(Ease, RefusesWhatDoesNotFit) {
   expect_error([] { ease_lists(kSmall.view(), 10'000'000, 3, {}, 1); },
                "EASE of 10000000 items needs 400000.0 GB", ErrorKind::resource);

@@ -1,6 +1,21 @@
 #include "vistas/base/id_lists.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "vistas/base/error.h"
+
 namespace vistas {
+
+void check_ids(const IdLists& lists, int64_t size, const char* what) {
+  if (lists.ids.empty()) return;
+  const auto [low, high] = std::ranges::minmax(lists.ids);
+  if (low >= 0 && high < size) return;
+  throw Error(ErrorKind::data, {.what = what,
+                                .got = fmt::format("{} to {}", low, high),
+                                .expected = fmt::format("0 .. {}", size - 1)});
+}
 
 OwnIdLists transposed(const IdLists& lists, int64_t size) {
   OwnIdLists out;

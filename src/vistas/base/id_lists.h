@@ -28,6 +28,9 @@ struct OwnIdLists {
   IdLists view() const { return {starts, ids}; }
 };
 
+// A data error that names `what` ("training items") where an id is not 0 .. size - 1.
+void check_ids(const IdLists& lists, int64_t size, const char* what);
+
 // List j, for each j below `size`, has the numbers of the lists that hold j. All ids are below it.
 OwnIdLists transposed(const IdLists& lists, int64_t size);
 

@@ -60,13 +60,6 @@ double gini_of(std::vector<int64_t> counts, int64_t total) {
   return sum / (n * static_cast<double>(total));
 }
 
-void check_items(const char* what, int64_t largest_id, int64_t items) {
-  if (largest_id < items) return;
-  throw Error(ErrorKind::data, {.what = what,
-                                .got = fmt::format("item {}", largest_id),
-                                .expected = fmt::format("items below {}", items)});
-}
-
 // What of coverage, popularity and gini the counts of listed items give.
 void add_counts(const std::vector<int64_t>& counts, std::span<const int64_t> popularity,
                 ListScores& out) {
@@ -135,10 +128,12 @@ std::vector<ListScores> list_scores(const at::Tensor& lists, const IdLists& rele
   check_count("lists of relevant items", static_cast<size_t>(relevant.size()), lists.size(0));
   if (!group.users.empty()) check_count("users in a group", group.users.size(), lists.size(0));
   if (!group.items.empty()) check_count("items in a group", group.items.size(), items);
-  if (!relevant.ids.empty()) {
-    check_items("relevant items", std::ranges::max(relevant.ids), items);
+  check_ids(relevant, items, "relevant items");
+  if (lists.numel() > 0 && lists.max().item<int64_t>() >= items) {
+    throw Error(ErrorKind::data, {.what = "lists of items",
+                                  .got = fmt::format("item {}", lists.max().item<int64_t>()),
+                                  .expected = fmt::format("items below {}", items)});
   }
-  if (lists.numel() > 0) check_items("lists of items", lists.max().item<int64_t>(), items);
   const Wanted chosen(relevant, group);
   const IdLists wanted{chosen.starts, chosen.items};
   const at::Tensor ranked = lists.contiguous();

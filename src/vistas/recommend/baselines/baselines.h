@@ -11,7 +11,8 @@ namespace vistas::recommend {
 
 // Each function gives every user the k best of `items` items that the filter leaves, as
 // search::top_k does: equal scores by lower item, -1 behind the end of a shorter list. train[u]:
-// the items of user u, which the filter leaves out where they are not to be recommended again.
+// the items of user u, which the filter leaves out where they are not to be recommended again; ids
+// not below `items` are a data error.
 
 // The items that occur most in training.
 search::TopK popularity_lists(const IdLists& train, int64_t items, int64_t k,

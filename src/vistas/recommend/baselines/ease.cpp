@@ -93,6 +93,7 @@ search::TopK ease_lists(const IdLists& train, int64_t items, int64_t k,
     throw Error(ErrorKind::usage,
                 {.what = "l2 of EASE", .got = fmt::to_string(l2), .expected = "above 0"});
   }
+  check_ids(train, items, "training items");
   check_memory(items);
   const at::Tensor b = item_weights(train, items, l2);
   return search::top_k_of(train.size(), items, k, filter, [&](int64_t u, std::span<float> out) {

@@ -78,6 +78,7 @@ constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
 measure::SparseRows item_neighbours(const IdLists& train, int64_t items,
                                     const ItemKnnOptions& options) {
+  check_ids(train, items, "training items");
   const OwnIdLists transposed_lists = transposed(train, items);
   const IdLists users_of_items = transposed_lists.view();
   const Weights w = weights_of(users_of_items, train, options);

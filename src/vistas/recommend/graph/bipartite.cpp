@@ -22,26 +22,21 @@ void check_rate(double rate) {
                                  .expected = "at least 0, below 1"});
 }
 
-void check_interactions(const IdLists& interactions, int64_t items) {
+void check_size(const IdLists& interactions, int64_t items) {
   if (interactions.size() + items > std::numeric_limits<int32_t>::max()) {
     throw Error(ErrorKind::data,
                 {.what = "users and items together",
                  .got = fmt::to_string(interactions.size() + items),
                  .expected = fmt::format("at most {}", std::numeric_limits<int32_t>::max())});
   }
-  if (interactions.ids.empty()) return;
-  const auto [low, high] = std::ranges::minmax(interactions.ids);
-  if (low >= 0 && high < items) return;
-  throw Error(ErrorKind::data, {.what = "items of interactions",
-                                .got = fmt::format("{} to {}", low, high),
-                                .expected = fmt::format("0 .. {}", items - 1)});
 }
 
 }  // namespace
 
 BipartiteGraph::BipartiteGraph(const IdLists& interactions, int64_t items)
     : users_(interactions.size()) {
-  check_interactions(interactions, items);
+  check_size(interactions, items);
+  check_ids(interactions, items, "items of interactions");
   const OwnIdLists of_items = transposed(interactions, items);
   const auto edges = static_cast<int64_t>(interactions.ids.size());
   std::vector<int64_t> starts(interactions.starts.begin(), interactions.starts.end());
