@@ -327,10 +327,12 @@ class Outputs(support.ProgramTest):
         text = self.succeeds("train", "--settings").out
         for setting in ("train.batch", "views.size", "method.temperature", "optimizer.name"):
             self.assertRegex(text, rf"(?m)^  {re.escape(setting)} +\S.* \[.+\]$")
-        texts = self.succeeds("train", "--settings", "--set", "data.modality=text").out
-        for name, settings in (("settings.md", text), ("settings-text.md", texts)):
+        for name, modality, title in (("settings.md", "image", ""),
+                                      ("settings-text.md", "text", " on texts"),
+                                      ("settings-recommend.md", "interactions", " on interactions")):
+            settings = self.succeeds("train", "--settings", "--set", f"data.modality={modality}").out
             page = (support.REPOSITORY / "docs" / name).read_text(encoding="utf-8")
-            title = "# Settings of training" + (" on texts" if settings is texts else "")
+            title = "# Settings of training" + title
             self.assertEqual(f"{title}\n\n```text\n{settings}```\n", page,
                              f"docs/{name} is old; CONTRIBUTING.md has the line that writes it")
 

@@ -55,7 +55,7 @@ TEST_F(Bundles, WhatIsNoEncoder) {
   test::expect_error([&] { modality_of(write("f/encoder.json", "{\"modality\": \"sound\"}")); },
                      "got sound");
   test::expect_error([&] { modality_of(write("g/encoder.json", "{\"modality\": 1}")); },
-                     "image or text");
+                     "image, text or interactions");
 }
 
 }  // namespace

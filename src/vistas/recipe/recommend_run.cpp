@@ -8,7 +8,6 @@
 #include <fstream>
 
 #include "vistas/base/error.h"
-#include "vistas/look/text.h"
 #include "vistas/recommend/sources/split_file.h"
 #include "vistas/recommend/sources/summary.h"
 #include "vistas/recommend/tasks/recommender.h"
@@ -72,10 +71,10 @@ std::vector<std::pair<std::string, std::string>> RecommendTraining::summary() co
       {"split", fmt::format("{}: {} for training, {} for validation, {} for the test", split_.how,
                             split_.train.size(), split_.valid.size(), split_.test.size())},
       {"density", fmt::format("{:.5f}, content {:016x}", s.density, s.hash)},
-      {"encoder",
-       config_.encoder.layers == 0
-           ? "matrix factorisation"
-           : fmt::format("LightGCN, {}", look::counted(config_.encoder.layers, "layer"))}};
+      {"encoder", config_.encoder.layers == 0
+                      ? "matrix factorisation"
+                      : fmt::format("LightGCN, {} layer{}", config_.encoder.layers,
+                                    config_.encoder.layers == 1 ? "" : "s")}};
 }
 
 learn::TrainParts RecommendTraining::parts() {
