@@ -44,7 +44,7 @@ std::vector<int64_t> numbers_of(const recommend::IdTable& ids,
 struct Queries {
   at::Tensor rows;  // [Q, d]
   std::vector<std::string> names{};
-  recommend::ItemLists known{{0}, {}};
+  OwnIdLists known{};
 
   void add(std::string name, std::vector<int32_t> items) {
     std::ranges::sort(items);
@@ -97,7 +97,7 @@ int recommend_items(const Context& context, const RecommendArguments& a) {
   const Queries queries = a.items.empty() ? users_of(recommender, nodes, a.users)
                                           : user_of_items(recommender, nodes, a.items);
   search::RowFilter filter;
-  filter.without.push_back(queries.known.lists());
+  filter.without.push_back(queries.known.view());
   const auto found = search::top_k(queries.rows, nodes.items, a.k, search::Metric::dot, filter);
   const auto* indices = found.indices.const_data_ptr<int64_t>();
   const auto* scores = found.scores.const_data_ptr<float>();

@@ -17,9 +17,8 @@ namespace fs = std::filesystem;
 
 namespace vistas::recommend {
 
-ItemLists item_lists(const Interactions& data) {
-  ItemLists out;
-  out.starts.push_back(0);
+OwnIdLists item_lists(const Interactions& data) {
+  OwnIdLists out;
   for (int64_t user = 0; user < data.users(); ++user) {
     const auto items = data.items_of(user);
     const auto begin = out.ids.insert(out.ids.end(), items.begin(), items.end());
@@ -31,7 +30,7 @@ ItemLists item_lists(const Interactions& data) {
 }
 
 std::shared_ptr<const BipartiteGraph> graph_of(const Interactions& data) {
-  return std::make_shared<BipartiteGraph>(item_lists(data).lists(), data.items());
+  return std::make_shared<BipartiteGraph>(item_lists(data).view(), data.items());
 }
 
 NodeEmbeddings embed_nodes(const GraphEncoder& encoder) {
@@ -44,14 +43,14 @@ std::vector<measure::ListScores> full_ranking(const NodeEmbeddings& nodes,
                                               const Interactions& measured,
                                               const std::vector<const Interactions*>& seen,
                                               const std::vector<int64_t>& ks) {
-  std::vector<ItemLists> known;
+  std::vector<OwnIdLists> known;
   for (const Interactions* data : seen) known.push_back(item_lists(*data));
   search::RowFilter filter;
-  for (const ItemLists& lists : known) filter.without.push_back(lists.lists());
+  for (const OwnIdLists& lists : known) filter.without.push_back(lists.view());
   const auto found = search::top_k(nodes.users, nodes.items, *std::ranges::max_element(ks),
                                    search::Metric::dot, filter);
-  const ItemLists wanted = item_lists(measured);
-  return measure::list_scores(found.indices, wanted.lists(), item_counts(*seen.front()), ks);
+  const OwnIdLists wanted = item_lists(measured);
+  return measure::list_scores(found.indices, wanted.view(), item_counts(*seen.front()), ks);
 }
 
 std::string encoder_json(const GraphEncoderOptions& options) {

@@ -17,13 +17,7 @@
 namespace vistas::recommend {
 
 // The items of each user, ascending, each once.
-struct ItemLists {
-  std::vector<int64_t> starts;
-  std::vector<int32_t> ids;
-
-  IdLists lists() const { return {starts, ids}; }
-};
-ItemLists item_lists(const Interactions& data);
+OwnIdLists item_lists(const Interactions& data);
 std::shared_ptr<const BipartiteGraph> graph_of(const Interactions& data);
 
 // Embeddings of all; the score of an item for a user is their dot product.
