@@ -111,7 +111,7 @@ float Search::exact(int64_t query, int64_t row) const {
                             inverse_or_zero(bank_norms[static_cast<size_t>(row)]));
 }
 
-Candidates::Candidates(const Search& search, const RowFilter& filter, int64_t query)
+TopCandidates::TopCandidates(const Search& search, const RowFilter& filter, int64_t query)
     : search_(search),
       open_(filter, query),
       query_(query),
@@ -120,20 +120,20 @@ Candidates::Candidates(const Search& search, const RowFilter& filter, int64_t qu
   hits_.reserve(capacity_);
 }
 
-std::vector<Hit> Candidates::best() {
+std::vector<Hit> TopCandidates::best() {
   raise_threshold();
   keep_best_exactly();
   return std::move(hits_);
 }
 
-void Candidates::shrink() {
+void TopCandidates::shrink() {
   raise_threshold();
   // Very many rows within rounding error of each other, for example copies of one picture.
   if (hits_.size() > capacity_ / 4 * 3) keep_best_exactly();
 }
 
 // The k-th best float32 rank so far, less twice the error bound, is beyond reach for no winner.
-void Candidates::raise_threshold() {
+void TopCandidates::raise_threshold() {
   const auto k = static_cast<size_t>(search_.k);
   if (hits_.size() <= k) return;
   const auto rank = [](const Hit& hit) {
@@ -145,7 +145,7 @@ void Candidates::raise_threshold() {
   std::erase_if(hits_, [&](const Hit& hit) { return hit.rank < threshold_; });
 }
 
-void Candidates::keep_best_exactly() {
+void TopCandidates::keep_best_exactly() {
   for (Hit& hit : hits_) hit.score = search_.exact(query_, hit.index);
   std::sort(hits_.begin(), hits_.end(), better);
   hits_.resize(std::min(hits_.size(), static_cast<size_t>(search_.k)));

@@ -39,9 +39,9 @@ struct Search {
 };
 
 // The rows that may still be among the k best of one query.
-class Candidates {
+class TopCandidates {
  public:
-  Candidates(const Search& search, const RowFilter& filter, int64_t query);
+  TopCandidates(const Search& search, const RowFilter& filter, int64_t query);
 
   // What is below it need not be added; NaN (overflow in float32) is not.
   float threshold() const { return threshold_; }

@@ -78,7 +78,7 @@ class BlockSearch {
     }
   }
 
-  std::vector<Candidates>& candidates() { return candidates_; }
+  std::vector<TopCandidates>& candidates() { return candidates_; }
 
  private:
   // `count` is the size of a group or 1.
@@ -111,7 +111,7 @@ class BlockSearch {
   const Search& search_;
   std::vector<float> panels_, thresholds_, ranks_;
   std::vector<uint32_t> hits_;
-  std::vector<Candidates> candidates_;
+  std::vector<TopCandidates> candidates_;
 };
 
 void search_block(const Search& search, const RowFilter& filter, int64_t first, int64_t count,
@@ -122,7 +122,7 @@ void search_block(const Search& search, const RowFilter& filter, int64_t first, 
     block.scan(begin, std::min(rows, begin + bank_block));
   }
   int64_t place = first * search.k;
-  for (Candidates& candidates : block.candidates()) {
+  for (TopCandidates& candidates : block.candidates()) {
     write(candidates.best(), search.k, place, out);
     place += search.k;
   }
