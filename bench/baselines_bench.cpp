@@ -15,7 +15,7 @@ using namespace vistas;
 template <class Make>
 void measure_lists(benchmark::State& state, const Make& make) {
   at::set_num_threads(2);
-  const OwnIdLists train = bench::read_gowalla("train"), test = bench::read_gowalla("test");
+  const auto& [train, test] = bench::gowalla();
   if (train.ids.empty()) return state.SkipWithError("no gowalla in VISTAS_DATA_BUILD");
   const search::RowFilter filter{.without = {train.view()}};
   search::TopK lists;

@@ -12,6 +12,7 @@
 #include <limits>
 #include <string>
 
+#include "timing.h"
 #include "vistas/contrast/nt_xent.h"
 
 namespace {
@@ -32,16 +33,7 @@ template <class Work>
 void time_best(benchmark::State& state, double operations, const Work& work) {
   at::set_num_threads(2);
   work();
-  double best = std::numeric_limits<double>::infinity();
-  for ([[maybe_unused]] auto _ : state) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    best = std::min(
-        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  // On a busy machine the fastest says most.
-  state.counters["best_ms"] = best * 1e3;
-  state.counters["gflops"] = operations / best * 1e-9;
+  state.counters["gflops"] = operations / vistas::bench::time_fastest(state, work) * 1e-9;
 }
 
 double operations(int64_t rows) {

@@ -5,10 +5,9 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-#include <chrono>
-#include <limits>
 
 #include "gowalla.h"
+#include "timing.h"
 #include "vistas/search/top_k.h"
 
 namespace {
@@ -22,19 +21,11 @@ at::Tensor rows(int64_t count) {
 template <class Work>
 void time_users(benchmark::State& state, const Work& work) {
   at::set_num_threads(2);
-  double best = std::numeric_limits<double>::infinity();
-  for ([[maybe_unused]] auto _ : state) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    best = std::min(
-        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  // On a busy machine the fastest says most.
-  state.counters["users/s"] = static_cast<double>(bench::kUsers) / best;
+  state.counters["users/s"] = static_cast<double>(bench::kUsers) / bench::time_fastest(state, work);
 }
 
 void full_ranking(benchmark::State& state) {
-  const OwnIdLists train = bench::read_gowalla("train");
+  const OwnIdLists& train = bench::gowalla().train;
   if (train.ids.empty()) return state.SkipWithError("no gowalla in VISTAS_DATA_BUILD");
   const at::Tensor users = rows(bench::kUsers), items = rows(bench::kItems);
   time_users(state, [&] {

@@ -7,10 +7,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 
+#include "timing.h"
 #include "vistas/contrast/info_nce.h"
 #include "vistas/learn/optimizer.h"
 #include "vistas/learn/trainer.h"
@@ -87,15 +87,8 @@ void epoch(benchmark::State& state, bool bf16) {
 
 template <class Part>
 void time_part(benchmark::State& state, const Part& part) {
-  double best = 1e9;
   part();
-  for ([[maybe_unused]] auto _ : state) {
-    const auto start = std::chrono::steady_clock::now();
-    part();
-    best = std::min(
-        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  state.counters["best_ms"] = best * 1e3;
+  bench::time_fastest(state, part);
 }
 
 std::vector<int64_t> first_samples() {

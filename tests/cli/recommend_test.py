@@ -92,14 +92,32 @@ class Recommend(support.ProgramTest):
         self.assertEqual(support.digest(self.folder / "run" / last),
                          support.digest(self.folder / "killed" / last))
 
+    def test_folders_of_pictures_stay_what_they_are(self):
+        for name in ("test.png", "test.small.png", "train.png"):
+            support.write(self.folder / "photos" / name, support.picture("circle", 1))
+        told = self.succeeds("info", "photos", "--json", "-").json()
+        self.assertEqual((told["kind"], told["all"]["pictures"]), ("pictures", 3))
+        support.write(self.folder / "lists/train.txt", "a picture.png\n")
+        support.write(self.folder / "lists/test.txt", "another picture.png\n")
+        self.fails(3, ["picture"], "info", "lists")
+        support.write(self.folder / "split/train.txt", "0 1 2\n1 2 0\n")
+        support.write(self.folder / "split/test.txt", "0 0\n")
+        self.assertEqual(self.succeeds("info", "split", "--json", "-").json()["kind"],
+                         "interactions")
+
     def test_bad_input(self):
+        self.fails(2, ["--tasks", "knn", "ranking"], "eval", "run", "--tasks", "knn")
+        for command in (["embed", "run", "seen.tsv"], ["info", "run/checkpoints/last"]):
+            self.fails(3, ["one of interactions", "encoder of pictures"], *command)
+        self.fails(2, ["encoder of interactions"], "export", "run", "--to",
+                   "sentence-transformers", "out")
         support.write(self.folder / "empty.inter", "")
         support.write(self.folder / "no item.tsv", "user\tcolour\nu1\tred\n")
         self.fails(3, ["empty.inter"], "train", "empty.inter", "--out", "x")
         self.fails(3, ["no item.tsv", "item"], "train", "no item.tsv", "--out", "x", "--set",
                    "data.modality=interactions")
         self.fails(2, ["--users", "--for-items"], "recommend", "run")
-        self.fails(3, ["user 'nobody'"], "recommend", "run", "--users", "nobody")
+        self.fails(3, ["user 'nobody'"], "recommend", "run", "--user", "nobody")
         self.fails(3, ["item 'i999'"], "recommend", "run", "--for-items", "i999")
         self.fails(3, ["no run"], "recommend", "run/checkpoints/last", "--users", "u1")
 

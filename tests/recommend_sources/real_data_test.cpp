@@ -1,8 +1,7 @@
 // Data sets of recommendation where ./dev data has unpacked them; skipped elsewhere.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
+#include "support/real_data.h"
 #include "vistas/recommend/sources/item_attributes.h"
 #include "vistas/recommend/sources/split_file.h"
 #include "vistas/recommend/sources/summary.h"
@@ -12,16 +11,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path data(const std::string& name) {
-  const char* set = std::getenv("VISTAS_DATA_BUILD");
-  return (set != nullptr ? fs::path(set) : fs::path(VISTAS_SOURCE_DIR) / "build/data") / name;
-}
-
-#define NEEDS(path) \
-  if (!fs::exists(path)) GTEST_SKIP() << (path).string() << " is absent: run ./dev data"
-
 TEST(RealData, GowallaAsLightGcnSplitsIt) {
-  const fs::path folder = data("gowalla/light_gcn_gowalla");
+  const fs::path folder = test::real_data("gowalla/light_gcn_gowalla");
   NEEDS(folder);
   ReadReport report;
   const Split split = open_split(folder, {}, &report);
@@ -40,7 +31,7 @@ TEST(RealData, GowallaAsLightGcnSplitsIt) {
 }
 
 TEST(RealData, BeautyLeaveOneOut) {
-  const fs::path folder = data("beauty");
+  const fs::path folder = test::real_data("beauty");
   NEEDS(folder);
   const Interactions all = read_interactions(folder / "Beauty.txt");
   const Summary summary = summarise(all);
@@ -59,7 +50,7 @@ TEST(RealData, BeautyLeaveOneOut) {
 }
 
 TEST(RealData, BeautyAttributes) {
-  const fs::path folder = data("beauty");
+  const fs::path folder = test::real_data("beauty");
   NEEDS(folder);
   const Interactions all = read_interactions(folder / "Beauty.txt");
   AttributeReport report;

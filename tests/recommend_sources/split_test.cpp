@@ -190,10 +190,11 @@ TEST(CheckSplit, SaysWhatIsOdd) {
 TEST(GivenSplit, IsFoundByTheNamesOfFiles) {
   const test::TempFolder folder;
   const auto lists = folder.write("a/train.txt", "0 1 2\n1 2\n").parent_path();
-  EXPECT_FALSE(holds_split(lists));
+  EXPECT_EQ(training_file(lists), "");
   folder.write("a/test.txt", "0 0\n");
   folder.write("a/item_list.txt", "x");
-  EXPECT_TRUE(holds_split(lists));
+  EXPECT_EQ(training_file(lists), lists / "train.txt");
+  EXPECT_FALSE(holds_split_file(lists));
   ReadReport report;
   const Split split = open_split(lists, {}, &report);
   EXPECT_EQ(told(split), "0: 1 2; 1: 2 | 0:; 1: | 0: 0; 1:");
@@ -209,7 +210,12 @@ TEST(GivenSplit, IsFoundByTheNamesOfFiles) {
   folder.write("c/train.txt", "0 1\n");
   expect_error([&] { open_split(folder.path() / "c"); }, "no split: got train.txt");
   expect_error([&] { open_split(folder.path() / "none"); }, "got none of its files");
-  EXPECT_FALSE(holds_split(folder.path() / "none"));
+  EXPECT_EQ(training_file(folder.path() / "none"), "");
+  // Pictures and their packages.
+  for (const char* name : {"train.bin", "test.bin", "train.tar", "test.png", "test.small.png"}) {
+    folder.write(std::string("d/") + name, "x");
+  }
+  EXPECT_EQ(training_file(folder.path() / "d"), "");
 }
 
 TEST(SplitFile, IsReadAsItWasWritten) {
@@ -218,7 +224,7 @@ TEST(SplitFile, IsReadAsItWasWritten) {
   for (const Interactions& data : {drawn(40, 30), drawn(40, 30, false), ratings}) {
     const Split split = make_split(data, {.kind = "leave_one_out"});
     write_split(folder.path() / "new", split);
-    EXPECT_TRUE(holds_split(folder.path() / "new"));
+    EXPECT_TRUE(holds_split_file(folder.path() / "new"));
     const Split same = open_split(folder.path() / "new");
     EXPECT_EQ(told(same), told(split));
     EXPECT_EQ(same.how, split.how);

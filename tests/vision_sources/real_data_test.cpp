@@ -1,23 +1,14 @@
 // Real files, where ./dev data has unpacked them; skipped elsewhere.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 #include "support/pictures.h"
+#include "support/real_data.h"
 #include "vistas/vision/sources/sample_reader.h"
 
 namespace vistas::vision {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path data(const std::string& name) {
-  const char* set = std::getenv("VISTAS_DATA_BUILD");
-  return (set != nullptr ? fs::path(set) : fs::path(VISTAS_SOURCE_DIR) / "build/data") / name;
-}
-
-#define NEEDS(path) \
-  if (!fs::exists(path)) GTEST_SKIP() << (path).string() << " is absent: run ./dev data"
 
 // Crops of every `step`th picture equal the slices of the whole; counts one-channel files.
 int check_crops(const fs::path& folder, int64_t step) {
@@ -43,7 +34,7 @@ int check_crops(const fs::path& folder, int64_t step) {
 }
 
 TEST(RealData, Imagenette) {
-  const fs::path folder = data("imagenette-128");
+  const fs::path folder = test::real_data("imagenette-128");
   NEEDS(folder);
   EXPECT_EQ(splits_of(folder), (std::vector<std::string>{"train", "val"}));
   const auto train = open_source(folder), val = open_source(folder, {.split = "val"});
@@ -61,7 +52,7 @@ TEST(RealData, Imagenette) {
 }
 
 TEST(RealData, BloodCells) {
-  const fs::path folder = data("bccd/BCCD/JPEGImages");
+  const fs::path folder = test::real_data("bccd/BCCD/JPEGImages");
   NEEDS(folder);
   const auto source = open_source(folder);
   EXPECT_EQ(source->size(), 364);
@@ -72,7 +63,7 @@ TEST(RealData, BloodCells) {
 }
 
 TEST(RealData, FashionMnist) {
-  const fs::path folder = data("fashion-mnist");
+  const fs::path folder = test::real_data("fashion-mnist");
   NEEDS(folder);
   const auto train = open_source(folder), test = open_source(folder, {.split = "test"});
   EXPECT_EQ(train->size(), 60000);
@@ -84,7 +75,7 @@ TEST(RealData, FashionMnist) {
 }
 
 TEST(RealData, Cifar10) {
-  const fs::path folder = data("cifar-10");
+  const fs::path folder = test::real_data("cifar-10");
   NEEDS(folder / "test_batch.bin");
   const auto train = open_source(folder), test = open_source(folder, {.split = "test"});
   EXPECT_EQ(train->size(), 50000);
@@ -103,7 +94,7 @@ TEST(RealData, Cifar10) {
 }
 
 TEST(RealData, FacesInPgm) {
-  const fs::path folder = data("orl-faces");
+  const fs::path folder = test::real_data("orl-faces");
   NEEDS(folder);
   const auto source = open_source(folder);
   EXPECT_EQ(source->size(), 400);

@@ -114,8 +114,17 @@ int eval_of_texts(const Context& context, const EvalArguments& a) {
                      .embed = embed_options(a.options.finetune.features)});
 }
 
+// Interactions have one task; the default of --tasks stands for it too.
+void check_ranking_alone(const std::vector<std::string>& tasks) {
+  if (tasks == recipe::EvalOptions{}.tasks || tasks == std::vector<std::string>{"ranking"}) return;
+  throw Error(ErrorKind::usage, {.what = "--tasks for a run on interactions",
+                                 .got = fmt::format("{}", fmt::join(tasks, ",")),
+                                 .expected = "ranking"});
+}
+
 int eval(const Context& context, EvalArguments& a) {
   if (learn::modality_of(learn::find_bundle(a.run)) == learn::Modality::interactions) {
+    check_ranking_alone(a.options.tasks);
     return eval_ranking(context, a.run, a.at);
   }
   if (measures_texts(a)) return eval_of_texts(context, a);
@@ -206,7 +215,8 @@ Command eval_command() {
                        "linear-sgd, one in 100 epochs of SGD as published, both with a sweep of "
                        "their settings on a fifth of the training set; finetune; or one-shot "
                        "alone. For texts a kind and a path: sts:FILE, pairs:FILE, retrieval:FILE, "
-                       "bitext:FILE or PREFIX, clustering:FILE, transfer:FILE")
+                       "bitext:FILE or PREFIX, clustering:FILE, transfer:FILE. For interactions: "
+                       "ranking")
             ->delimiter(',')
             ->allow_extra_args(false)
             ->capture_default_str()

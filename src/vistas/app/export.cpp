@@ -41,12 +41,16 @@ share::ModelCard card_of(const ExportArguments& a) {
 
 int export_encoder(const Context& context, const ExportArguments& a) {
   check_empty(a.out);
-  if (learn::modality_of(learn::find_bundle(a.run)) != learn::Modality::text) {
-    throw Error(ErrorKind::usage,
-                {.what = a.run + ": cannot be exported to " + a.to,
-                 .got = "an encoder of pictures",
-                 .expected = "an encoder of texts",
-                 .fix = "The encoder.safetensors of a checkpoint has torchvision's tensor names"});
+  const learn::Modality modality = learn::modality_of(learn::find_bundle(a.run));
+  if (modality != learn::Modality::text) {
+    throw Error(
+        ErrorKind::usage,
+        {.what = a.run + ": cannot be exported to " + a.to,
+         .got = "an encoder of " + learn::name_of(modality),
+         .expected = "an encoder of texts",
+         .fix = modality == learn::Modality::image
+                    ? "The encoder.safetensors of a checkpoint has torchvision's tensor names"
+                    : ""});
   }
   const text::TextBundle bundle = text::load_text_bundle(a.run);
   const share::ModelCard card = card_of(a);

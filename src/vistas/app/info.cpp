@@ -1,4 +1,4 @@
-// vistas info: what is in a run, a bundle, a source of pictures or a file of texts.
+// vistas info: what is in a run, an encoder or a source of samples.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -38,7 +38,7 @@ nlohmann::json describe_encoder(const std::string& name, const learn::Encoder& e
 }
 
 nlohmann::json describe_image_bundle(const fs::path& folder, look::Table& table) {
-  const vision::Bundle bundle = vision::load_bundle(folder);
+  const vision::Bundle bundle = vision::load_bundle(vision::find_bundle(folder));
   const auto& view = bundle.preprocess.views.front();
   nlohmann::json json = describe_encoder(bundle.options.name, *bundle.encoder, table);
   table.add({"pictures", fmt::format("{} channels, {} x {}", bundle.options.channels, view.height,
@@ -202,13 +202,13 @@ int info(const Context& context, const std::string& path) {
 Command info_command() {
   return {
       "info",
-      "Tells what is in a run folder, an encoder, a source of pictures or a file of texts.",
+      "Tells what is in a run folder, an encoder, pictures, texts or interactions.",
       {"vistas info runs/a", "vistas info photos/", "vistas info runs/a/checkpoints/last --json -"},
       [](CLI::App& app) -> std::function<int(const Context&)> {
         const auto path = std::make_shared<std::string>();
         app.add_option("path", *path,
-                       "a run folder, a checkpoint, a bundle, a folder of Hugging Face, pictures "
-                       "or a file of texts")
+                       "a run folder, a checkpoint, a bundle, a folder of Hugging Face, "
+                       "pictures, a file of texts, interactions")
             ->required()
             ->type_name("PATH");
         return [path](const Context& context) { return info(context, *path); };

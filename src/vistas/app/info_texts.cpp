@@ -9,27 +9,9 @@
 #include "vistas/look/text.h"
 #include "vistas/text/sources/layout.h"
 #include "vistas/text/sources/text_file.h"
+#include "vistas/text/tokenizers/token_counts.h"
 
 namespace vistas::app {
-namespace {
-
-int64_t character_count(const std::string& text) {
-  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
-}
-
-// What spaces part.
-int64_t word_count(const std::string& text) {
-  int64_t words = 0;
-  bool inside = false;
-  for (const char c : text) {
-    const bool space = c == ' ' || c == '\t' || c == '\n';
-    words += !space && !inside;
-    inside = !space;
-  }
-  return words;
-}
-
-}  // namespace
 
 int info_texts(const Context& context, const std::string& path) {
   const text::TextFile file(path);
@@ -44,12 +26,12 @@ int info_texts(const Context& context, const std::string& path) {
     std::unordered_set<std::string> distinct;
     for (int64_t row = 0; row < file.size(); ++row) {
       file.read(row, fields);
-      const std::string& text = fields[static_cast<size_t>(column)];
-      const int64_t length = character_count(text);
-      characters += length;
-      longest = std::max(longest, length);
-      words += word_count(text);
-      distinct.insert(text);
+      const std::string& field = fields[static_cast<size_t>(column)];
+      const text::TextLength length = text::length_of(field);
+      characters += length.characters;
+      longest = std::max(longest, length.characters);
+      words += length.words;
+      distinct.insert(field);
     }
     const std::string& name = file.columns()[static_cast<size_t>(column)];
     const auto rows = static_cast<double>(file.size());

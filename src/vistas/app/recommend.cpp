@@ -2,7 +2,6 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <numeric>
 
 #include "vistas/app/interactions.h"
@@ -45,14 +44,6 @@ struct Queries {
   at::Tensor rows;  // [Q, d]
   std::vector<std::string> names{};
   OwnIdLists known{};
-
-  void add(std::string name, std::vector<int32_t> items) {
-    std::ranges::sort(items);
-    const auto last = std::unique(items.begin(), items.end());
-    known.ids.insert(known.ids.end(), items.begin(), last);
-    known.starts.push_back(static_cast<int64_t>(known.ids.size()));
-    names.push_back(std::move(name));
-  }
 };
 
 // What they had in training, in validation and in the test is not given again.
@@ -67,11 +58,11 @@ Queries users_of(const recommend::Recommender& recommender, const recommend::Nod
   for (const int64_t user : users) {
     std::vector<int32_t> items;
     for (const auto* part : {&split.train, &split.valid, &split.test}) {
-      if (user >= part->users()) continue;
       const auto had = part->items_of(user);
       items.insert(items.end(), had.begin(), had.end());
     }
-    out.add(std::string((*split.train.user_ids)[user]), std::move(items));
+    out.names.emplace_back((*split.train.user_ids)[user]);
+    out.known.add(items);
   }
   return out;
 }
@@ -82,7 +73,8 @@ Queries user_of_items(const recommend::Recommender& recommender,
                       const std::vector<std::string>& names) {
   const auto items = numbers_of(*recommender.split.train.item_ids, names, "item");
   Queries out{.rows = nodes.items.index_select(0, at::tensor(items, at::kLong)).mean(0, true)};
-  out.add("new user", {items.begin(), items.end()});
+  out.names = {"new user"};
+  out.known.add(std::vector<int32_t>(items.begin(), items.end()));
   return out;
 }
 
@@ -136,10 +128,7 @@ int eval_ranking(const Context& context, const std::string& run, const std::vect
   if (split.test.size() == 0) {
     throw Error(ErrorKind::data, {.what = run, .got = "a split without a test part"});
   }
-  std::vector<const recommend::Interactions*> seen = {&split.train};
-  if (split.valid.size() > 0) seen.push_back(&split.valid);
-  const auto scores =
-      recommend::full_ranking(recommend::embed_nodes(*recommender.encoder), split.test, seen, at);
+  const auto scores = recommend::rank_test(recommend::embed_nodes(*recommender.encoder), split, at);
   look::Table table({"at", "recall", "NDCG", "precision", "MAP", "MRR", "hit rate", "coverage",
                      "popularity", "Gini"});
   nlohmann::json rows = nlohmann::json::array();
@@ -186,7 +175,7 @@ Command recommend_command() {
           [](CLI::App& app) -> std::function<int(const Context&)> {
             const auto a = std::make_shared<RecommendArguments>();
             app.add_option("run", a->run, "a run on interactions")->required()->type_name("RUN");
-            app.add_option("--users", a->users, "ids as they stand in the data, or all")
+            app.add_option("--users,--user", a->users, "ids as they stand in the data, or all")
                 ->delimiter(',')
                 ->allow_extra_args(false)
                 ->group("For whom");

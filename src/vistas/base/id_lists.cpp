@@ -8,6 +8,13 @@
 
 namespace vistas {
 
+void OwnIdLists::add(std::span<const int32_t> list) {
+  const auto begin = ids.insert(ids.end(), list.begin(), list.end());
+  std::sort(begin, ids.end());
+  ids.erase(std::unique(begin, ids.end()), ids.end());
+  starts.push_back(static_cast<int64_t>(ids.size()));
+}
+
 void check_ids(const IdLists& lists, int64_t size, const char* what) {
   if (lists.ids.empty()) return;
   const auto [low, high] = std::ranges::minmax(lists.ids);

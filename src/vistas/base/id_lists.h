@@ -26,6 +26,7 @@ struct OwnIdLists {
   std::vector<int32_t> ids{};
 
   IdLists view() const { return {starts, ids}; }
+  void add(std::span<const int32_t> list);  // sorted here, each id once
 };
 
 // A data error that names `what` ("training items") where an id is not 0 .. size - 1.

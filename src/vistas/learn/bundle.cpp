@@ -11,6 +11,18 @@ namespace fs = std::filesystem;
 
 namespace vistas::learn {
 
+std::string name_of(Modality modality) {
+  switch (modality) {
+    case Modality::image:
+      return "pictures";
+    case Modality::text:
+      return "texts";
+    case Modality::interactions:
+      return "interactions";
+  }
+  return "";
+}
+
 bool holds_encoder(const fs::path& path) {
   const auto holds = [&](const char* name) {
     std::error_code ignored;

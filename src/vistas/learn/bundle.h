@@ -2,10 +2,13 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 namespace vistas::learn {
 
 enum class Modality { image, text, interactions };
+
+std::string name_of(Modality modality);  // "pictures", "texts", "interactions"
 
 // The folder with the encoder of `path`: a run folder (its best checkpoint where there is one, else
 // its last), a checkpoint or a bundle (encoder.json), or a folder of Hugging Face or

@@ -48,19 +48,20 @@ recommend::Split open_data(const RecommendConfig& config, recommend::ReadReport&
 }  // namespace
 
 RecommendTraining::RecommendTraining(RecommendConfig& config)
-    : config_(config), split_(open_data(config, report_, core_)) {
-  if (config.train.score_every > 0 && config.data.select_on == "test" && split_.test.size() == 0) {
+    : config_(config),
+      split_(std::make_shared<const recommend::Split>(open_data(config, report_, core_))) {
+  if (config.train.score_every > 0 && config.data.select_on == "test" && split_->test.size() == 0) {
     throw Error(ErrorKind::usage,
                 {.what = "data.select_on = \"test\"", .got = "data without a test part"});
   }
 }
 
 uint64_t RecommendTraining::fingerprint() const {
-  return recommend::content_hash(split_.train);
+  return recommend::content_hash(split_->train);
 }
 
 std::vector<std::pair<std::string, std::string>> RecommendTraining::summary() const {
-  const recommend::Summary s = recommend::summarise(split_.train);
+  const recommend::Summary s = recommend::summarise(split_->train);
   return {
       {"data", config_.data.path},
       {"layout", report_.layouts.empty() ? "kept split" : report_.layouts.front()},
@@ -68,40 +69,36 @@ std::vector<std::pair<std::string, std::string>> RecommendTraining::summary() co
        fmt::format("{}, {} of them without training interactions", s.users, s.empty_users)},
       {"items",
        fmt::format("{}, {} of them without training interactions", s.items, s.empty_items)},
-      {"split", fmt::format("{}: {} for training, {} for validation, {} for the test", split_.how,
-                            split_.train.size(), split_.valid.size(), split_.test.size())},
+      {"split", fmt::format("{}: {} for training, {} for validation, {} for the test", split_->how,
+                            split_->train.size(), split_->valid.size(), split_->test.size())},
       {"density", fmt::format("{:.5f}, content {:016x}", s.density, s.hash)},
-      {"encoder", config_.encoder.layers == 0
-                      ? "matrix factorisation"
-                      : fmt::format("LightGCN, {} layer{}", config_.encoder.layers,
-                                    config_.encoder.layers == 1 ? "" : "s")}};
+      {"encoder", recommend::describe(config_.encoder)}};
 }
 
 learn::TrainParts RecommendTraining::parts() {
   learn::TrainParts parts;
-  const auto graph = recommend::graph_of(split_.train);
-  std::shared_ptr<recommend::GraphEncoder> encoder;
+  const auto graph = recommend::graph_of(split_->train);
   parts.method = config_.method->build(
       [&](uint64_t seed) {
-        encoder = std::make_shared<recommend::GraphEncoder>(graph, config_.encoder, seed);
-        return encoder;
+        return std::make_shared<recommend::GraphEncoder>(graph, config_.encoder, seed);
       },
       static_cast<uint64_t>(config_.train.seed));
   parts.data = std::make_shared<recommend::InteractionBatches>(
-      std::shared_ptr<const recommend::Interactions>(std::shared_ptr<void>(), &split_.train));
+      std::shared_ptr<const recommend::Interactions>(split_, &split_->train));
   parts.train = config_.train;
   parts.optimizer = config_.optimizer;
   parts.schedule = config_.schedule;
   parts.encoder_files = {{"encoder.json", recommend::encoder_json(config_.encoder)}};
   if (config_.train.score_every > 0) {
     const bool test = config_.data.select_on == "test";
-    parts.score = [this, test, encoder](learn::Encoder&) {
-      std::vector<const recommend::Interactions*> seen = {&split_.train};
-      if (test && split_.valid.size() > 0) seen.push_back(&split_.valid);
-      return recommend::full_ranking(recommend::embed_nodes(*encoder),
-                                     test ? split_.test : split_.valid, seen, {kDepth})
-          .front()
-          .mean.recall;
+    const auto encoder =
+        std::dynamic_pointer_cast<recommend::GraphEncoder>(parts.method->encoder());
+    parts.score = [split = split_, test, encoder](learn::Encoder&) {
+      const auto nodes = recommend::embed_nodes(*encoder);
+      const auto scores =
+          test ? recommend::rank_test(nodes, *split, {kDepth})
+               : recommend::full_ranking(nodes, split->valid, {&split->train}, {kDepth});
+      return scores.front().mean.recall;
     };
     parts.score_name =
         fmt::format("recall@{} of the {}", kDepth, test ? "test" : "validation part");
@@ -113,9 +110,9 @@ LeftOut RecommendTraining::left_out() const {
   LeftOut out{.name = "bad_lines",
               .count = report_.bad.count,
               .first = report_.bad.first,
-              .summary = report_.summary()};
+              .summary = report_.left_out()};
   const std::string core = core_.rounds > 0 ? core_.summary() : "";
-  for (const std::string& line : {core, recommend::check_split(split_).summary()}) {
+  for (const std::string& line : {core, recommend::check_split(*split_).summary()}) {
     if (!line.empty()) out.summary += (out.summary.empty() ? "" : "\n") + line;
   }
   return out;
@@ -126,12 +123,16 @@ std::vector<std::string> RecommendTraining::uses() const {
 }
 
 void RecommendTraining::write_files(const RunFolder& run) const {
-  recommend::write_split(run.path(), split_);
+  recommend::write_split(run.path(), *split_);
 }
 
 bool holds_interactions(const std::string& path) {
   std::error_code ignored;
-  if (fs::is_directory(path, ignored)) return recommend::holds_split(path);
+  if (fs::is_directory(path, ignored)) {
+    if (recommend::holds_split_file(path)) return true;
+    const fs::path train = recommend::training_file(path);
+    return !train.empty() && holds_interactions(train.string());
+  }
   if (!fs::is_regular_file(path, ignored)) return false;
   if (path.ends_with(".inter") || path.ends_with(".inter.gz")) return true;
   std::ifstream file(path);

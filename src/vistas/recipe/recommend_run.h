@@ -17,7 +17,7 @@ class RecommendTraining : public Training {
  public:
   explicit RecommendTraining(RecommendConfig& config);
 
-  int64_t size() const override { return split_.train.size(); }
+  int64_t size() const override { return split_->train.size(); }
   std::string unit() const override { return "interaction"; }
   uint64_t fingerprint() const override;
   std::vector<std::pair<std::string, std::string>> summary() const override;
@@ -30,7 +30,7 @@ class RecommendTraining : public Training {
   const RecommendConfig& config_;
   recommend::ReadReport report_;
   recommend::CoreReport core_;
-  recommend::Split split_;
+  std::shared_ptr<const recommend::Split> split_;
 };
 
 // Whether a path names interactions: a RecBole file (.inter), a split, or a table whose header

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "vistas/base/options.h"
 #include "vistas/learn/encoder.h"
@@ -20,6 +21,9 @@ struct GraphEncoderOptions {
   }
 };
 
+// "matrix factorisation", "LightGCN, 2 layers"
+std::string describe(const GraphEncoderOptions& options);
+
 // LightGCN: with the table E0 of all nodes, users first, and A' = D^-1/2 A D^-1/2 of the graph
 //
 //   E(l + 1) = A' E(l),  E = mean of E(0) .. E(layers)
@@ -36,10 +40,11 @@ class GraphEncoder : public learn::Encoder {
   int64_t dim() const override { return table_.size(1); }
   at::Tensor all() const;  // [users + items, dim()]
   int64_t users() const { return graph_->users(); }
+  const GraphEncoderOptions& options() const { return options_; }
 
  private:
   std::shared_ptr<const BipartiteGraph> graph_;
-  int64_t layers_;
+  GraphEncoderOptions options_;
   at::Tensor table_;
 };
 

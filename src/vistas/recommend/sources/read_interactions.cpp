@@ -169,16 +169,22 @@ std::vector<Interactions> Reader::finish() {
 }  // namespace
 
 std::string ReadReport::summary() const {
-  std::string text = fmt::format("{}\n{} rows", fmt::join(layouts, "\n"), rows);
+  const std::string out = left_out();
+  return fmt::format("{}\n{} rows{}{}", fmt::join(layouts, "\n"), rows, out.empty() ? "" : "\n",
+                     out);
+}
+
+std::string ReadReport::left_out() const {
+  std::vector<std::string> lines;
   if (duplicates > 0) {
-    text += fmt::format("\n{} rows repeat the user and the item of another, {}", duplicates,
-                        kept_duplicates ? "kept" : "joined with it");
+    lines.push_back(fmt::format("{} rows repeat the user and the item of another, {}", duplicates,
+                                kept_duplicates ? "kept" : "joined with it"));
   }
   if (below_min_weight > 0) {
-    text += fmt::format("\n{} rows of too little weight were left out", below_min_weight);
+    lines.push_back(fmt::format("{} rows of too little weight were left out", below_min_weight));
   }
-  if (bad.count > 0) text += fmt::format("\n{}", bad.summary());
-  return text;
+  if (bad.count > 0) lines.push_back(bad.summary());
+  return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
 std::vector<Interactions> read_interactions(std::span<const fs::path> files,

@@ -21,6 +21,8 @@ struct ReadReport {
   BadLines bad{};
 
   std::string summary() const;  // a line each
+  std::string left_out()
+      const;  // its lines on rows that are not there as they stood; "" if all are
 };
 
 // Reads files whose users and items are the same; the results share their ids. Ids are numbered in

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <sstream>
+#include <string_view>
 
 #include "vistas/base/error.h"
 #include "vistas/base/random.h"
@@ -118,35 +121,47 @@ class Reader {
 };
 
 // 0 train, 1 valid, 2 test; -1 none.
-int part_of(const std::string& name) {
-  size_t begin = 0;
-  for (size_t end = 0; end != std::string::npos; begin = end + 1) {
-    end = name.find('.', begin);
-    const std::string word = ascii_lower(name.substr(begin, end - begin));
-    if (word == "train") return 0;
-    if (word == "valid" || word == "validation" || word == "val" || word == "dev") return 1;
-    if (word == "test") return 2;
-  }
-  return -1;
+int part_of_word(const std::string& word) {
+  if (word == "train") return 0;
+  if (word == "valid" || word == "validation" || word == "val" || word == "dev") return 1;
+  return word == "test" ? 2 : -1;
 }
 
-std::array<fs::path, 3> given_files(const fs::path& folder) {
-  std::array<fs::path, 3> files;
+// The same of a file, by the words of its name. Its ending says that it may be one of interactions:
+// pictures and their packages lie in such folders too.
+int part_of_file(const fs::path& file) {
+  std::string name = ascii_lower(file.filename().string());
+  if (name.ends_with(".gz")) name.resize(name.size() - 3);
+  constexpr std::array<std::string_view, 6> kEndings{"txt", "tsv", "csv", "dat", "data", "inter"};
+  const std::string last = name.substr(name.rfind('.') + 1);
+  if (part_of_word(last) < 0 && std::ranges::find(kEndings, last) == kEndings.end()) return -1;
+  int part = -1;
+  std::istringstream words(name);
+  for (std::string word; part < 0 && std::getline(words, word, '.');) part = part_of_word(word);
+  return part;
+}
+
+using FilesOfParts = std::array<std::vector<fs::path>, 3>;
+
+FilesOfParts files_of_parts(const fs::path& folder) {
+  FilesOfParts files;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    const int part = part_of(entry.path().filename().string());
-    if (part < 0 || !entry.is_regular_file()) continue;
-    fs::path& file = files[static_cast<size_t>(part)];
-    if (!file.empty()) {
-      const std::string a = file.filename().string(), b = entry.path().filename().string();
-      throw Error(ErrorKind::data,
-                  {.what = folder.string(),
-                   .got = fmt::format("two files of one part of a split: {} and {}", std::min(a, b),
-                                      std::max(a, b)),
-                   .fix = "Leave one of them in the folder"});
-    }
-    file = entry.path();
+    const int part = part_of_file(entry.path());
+    if (part >= 0 && entry.is_regular_file()) files.at(static_cast<size_t>(part)).push_back(entry);
   }
+  for (auto& paths : files) std::ranges::sort(paths);
   return files;
+}
+
+void check_one_each(const FilesOfParts& files, const fs::path& folder) {
+  for (const auto& paths : files) {
+    if (paths.size() < 2) continue;
+    throw Error(ErrorKind::data,
+                {.what = folder.string(),
+                 .got = fmt::format("two files of one part of a split: {} and {}",
+                                    paths[0].filename().string(), paths[1].filename().string()),
+                 .fix = "Leave one of them in the folder"});
+  }
 }
 
 }  // namespace
@@ -174,25 +189,29 @@ Split read_split(const fs::path& folder) {
   return Reader(folder / kFile).read();
 }
 
-bool holds_split(const fs::path& folder) {
-  if (!fs::is_directory(folder)) return false;
-  if (fs::exists(folder / kFile)) return true;
-  const auto files = given_files(folder);
-  return !files[0].empty() && !files[2].empty();
+bool holds_split_file(const fs::path& folder) {
+  return fs::exists(folder / kFile);
+}
+
+fs::path training_file(const fs::path& folder) {
+  if (!fs::is_directory(folder)) return {};
+  const FilesOfParts files = files_of_parts(folder);
+  return files[0].empty() || files[2].empty() ? fs::path() : files[0].front();
 }
 
 Split open_split(const fs::path& folder, const InteractionOptions& options, ReadReport* report,
                  int threads) {
-  if (fs::exists(folder / kFile)) return read_split(folder);
+  if (holds_split_file(folder)) return read_split(folder);
   std::vector<fs::path> files;
   std::vector<size_t> parts;
   std::string how = "given:";
   if (fs::is_directory(folder)) {
-    const auto found = given_files(folder);
+    const FilesOfParts found = files_of_parts(folder);
+    check_one_each(found, folder);
     for (size_t i = 0; i < found.size(); ++i) {
       if (found[i].empty()) continue;
-      how += fmt::format("{} {}", files.empty() ? "" : ",", found[i].filename().string());
-      files.push_back(found[i]);
+      files.push_back(found[i].front());
+      how += fmt::format("{} {}", files.size() == 1 ? "" : ",", files.back().filename().string());
       parts.push_back(i);
     }
   }

@@ -15,12 +15,16 @@ void write_split(const std::filesystem::path& folder, const Split& split);
 // otherwise.
 Split read_split(const std::filesystem::path& folder);
 
-// Whether a folder holds a split: split.safetensors, or a file for training and one for the test.
-bool holds_split(const std::filesystem::path& folder);
+bool holds_split_file(const std::filesystem::path& folder);  // split.safetensors
 
-// The split of a folder as above. Files are for training, validation or test if a part of their
-// name between dots says so: train; valid, validation, val or dev; test ("train.txt",
-// "ml.test.inter", "gowalla.train"). Two files for one thing are a data error. Without a file for
+// The file for training of a folder that also has one for the test; "" without. What is in them is
+// not looked at.
+std::filesystem::path training_file(const std::filesystem::path& folder);
+
+// The split of a folder. Files are for training, validation or test if a part of their name between
+// dots says so: train; valid, validation, val or dev; test ("train.txt", "ml.test.inter",
+// "gowalla.train"), and they end in .txt, .tsv, .csv, .dat, .data, .inter or such a part, perhaps
+// with .gz behind. Two files for one thing are a data error. Without a file for
 // validation that part is empty.
 Split open_split(const std::filesystem::path& folder, const InteractionOptions& options = {},
                  ReadReport* report = nullptr, int threads = 0);

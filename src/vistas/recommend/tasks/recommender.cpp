@@ -19,13 +19,7 @@ namespace vistas::recommend {
 
 OwnIdLists item_lists(const Interactions& data) {
   OwnIdLists out;
-  for (int64_t user = 0; user < data.users(); ++user) {
-    const auto items = data.items_of(user);
-    const auto begin = out.ids.insert(out.ids.end(), items.begin(), items.end());
-    std::sort(begin, out.ids.end());
-    out.ids.erase(std::unique(begin, out.ids.end()), out.ids.end());
-    out.starts.push_back(static_cast<int64_t>(out.ids.size()));
-  }
+  for (int64_t user = 0; user < data.users(); ++user) out.add(data.items_of(user));
   return out;
 }
 
@@ -53,6 +47,11 @@ std::vector<measure::ListScores> full_ranking(const NodeEmbeddings& nodes,
   return measure::list_scores(found.indices, wanted.view(), item_counts(*seen.front()), ks);
 }
 
+std::vector<measure::ListScores> rank_test(const NodeEmbeddings& nodes, const Split& split,
+                                           const std::vector<int64_t>& ks) {
+  return full_ranking(nodes, split.test, {&split.train, &split.valid}, ks);
+}
+
 std::string encoder_json(const GraphEncoderOptions& options) {
   GraphEncoderOptions copy = options;
   Value json{.data = ValueTable{}};
@@ -68,8 +67,14 @@ Recommender load_recommender(const fs::path& run) {
     throw Error(ErrorKind::data, {.what = run.string() + ": no run",
                                   .expected = "a run folder of `vistas train` on interactions"});
   }
-  Recommender out{.split = read_split(run)};
   const fs::path checkpoint = learn::find_bundle(run), file = checkpoint / "encoder.json";
+  const learn::Modality modality = learn::modality_of(checkpoint);
+  if (modality != learn::Modality::interactions) {
+    throw Error(ErrorKind::data, {.what = run.string() + ": its encoder",
+                                  .got = "one of " + learn::name_of(modality),
+                                  .expected = "an encoder of interactions"});
+  }
+  Recommender out{.split = read_split(run)};
   const Value json = parse_json(read_file(file), file.string());
   GraphEncoderOptions options;
   fields_of(options).set_all(json.table().at("encoder"));

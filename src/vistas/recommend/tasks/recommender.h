@@ -34,6 +34,10 @@ std::vector<measure::ListScores> full_ranking(const NodeEmbeddings& nodes,
                                               const std::vector<const Interactions*>& seen,
                                               const std::vector<int64_t>& ks);
 
+// The test part of a split, with what its users had in training and validation masked.
+std::vector<measure::ListScores> rank_test(const NodeEmbeddings& nodes, const Split& split,
+                                           const std::vector<int64_t>& ks);
+
 struct Recommender {
   Split split;
   std::shared_ptr<GraphEncoder> encoder{};

@@ -13,16 +13,24 @@ void count(const Tokenizer& tokenizer, std::string_view text, TokenCounts& count
   ++counts.texts;
   counts.tokens += static_cast<int64_t>(ids.size());
   counts.unknown += std::ranges::count(ids, tokenizer.special().unknown);
-  for (bool in_word = false; !text.empty();) {
-    const Character c = first_character(text);
-    text.remove_prefix(c.length);
-    ++counts.characters;
-    counts.words += !in_word && !is_space(c.code);
-    in_word = !is_space(c.code);
-  }
+  const TextLength length = length_of(text);
+  counts.words += length.words;
+  counts.characters += length.characters;
 }
 
 }  // namespace
+
+TextLength length_of(std::string_view text) {
+  TextLength out;
+  for (bool in_word = false; !text.empty();) {
+    const Character c = first_character(text);
+    text.remove_prefix(c.length);
+    ++out.characters;
+    out.words += !in_word && !is_space(c.code);
+    in_word = !is_space(c.code);
+  }
+  return out;
+}
 
 TokenCounts count_tokens(const Tokenizer& tokenizer, std::span<const TextColumns> texts,
                          int64_t rows) {

@@ -40,9 +40,10 @@ void use_names_of(const TensorFile& file, learn::NamedTensors& targets) {
 
 fs::path find_bundle(const fs::path& path) {
   fs::path folder = learn::find_bundle(path);
-  if (learn::modality_of(folder) == learn::Modality::image) return folder;
+  const learn::Modality modality = learn::modality_of(folder);
+  if (modality == learn::Modality::image) return folder;
   throw Error(ErrorKind::data, {.what = path.string() + ": its encoder",
-                                .got = "one of texts",
+                                .got = "one of " + learn::name_of(modality),
                                 .expected = "an encoder of pictures"});
 }
 
