@@ -31,6 +31,7 @@ std::string normalised(std::string_view text) {
 }  // namespace
 
 int64_t exclude_texts(TextFile& file, const Layout& layout, const std::vector<std::string>& files) {
+  if (files.empty()) return 0;
   std::unordered_set<std::string> known;
   for (const std::string& path : files) {
     for (const std::string& text : read_corpus(path).texts) known.insert(normalised(text));
