@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "vistas/learn/convolution.h"
+#include "vistas/learn/linear.h"
 
 namespace vistas::learn {
 
@@ -72,7 +73,7 @@ Linear::Linear(int64_t in, int64_t out, bool with_bias) {
 }
 
 at::Tensor Linear::forward(const at::Tensor& x) {
-  return at::linear(x, weight, bias);
+  return learn::linear(x, weight, bias);
 }
 
 LayerNorm::LayerNorm(int64_t dim, double eps) : eps_(eps) {

@@ -1,6 +1,7 @@
 // The transformer encoder for inference alone.
 #include <ATen/ATen.h>
 
+#include "vistas/learn/linear.h"
 #include "vistas/text/encoders/transformer.h"
 #include "vistas/text/encoders/transformer_layers.h"
 
@@ -11,7 +12,7 @@ struct Product {
   at::Tensor weight, bias;
 
   at::Tensor operator()(const at::Tensor& x) const {
-    return at::linear(x.to(weight.scalar_type()), weight, bias);
+    return learn::linear(x.to(weight.scalar_type()), weight, bias);
   }
 };
 

@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "vistas/base/error.h"
+#include "vistas/learn/linear.h"
 #include "vistas/vision/encoders/pixels.h"
 
 namespace vistas::vision {
@@ -52,7 +53,7 @@ class SelfAttention : public torch::nn::Module {
 
   at::Tensor forward(const at::Tensor& x) {
     const int64_t batch = x.size(0), tokens = x.size(1), dim = x.size(2);
-    const auto qkv = at::linear(x, in_weight_, in_bias_)
+    const auto qkv = learn::linear(x, in_weight_, in_bias_)
                          .view({batch, tokens, 3, heads_, dim / heads_})
                          .permute({2, 0, 3, 1, 4})
                          .unbind(0);
