@@ -32,7 +32,7 @@ at::Tensor dense_adjacency() {
 
 TEST(GraphEncoder, IsTheMeanOfItsLayers) {
   for (const int64_t layers : {0, 1, 3}) {
-    const GraphEncoder encoder(graph_of(*few()), {.dim = 5, .layers = layers}, 1);
+    const GraphEncoder encoder(graph_of(*few()), 5, {.layers = layers}, 1);
     const at::Tensor table = encoder.parameters().front();
     at::Tensor last = table, sum = table;
     for (int64_t layer = 0; layer < layers; ++layer) {
@@ -45,7 +45,7 @@ TEST(GraphEncoder, IsTheMeanOfItsLayers) {
 }
 
 TEST(GraphEncoder, GathersNodesAndSpreadsTheirGradient) {
-  GraphEncoder encoder(graph_of(*few()), {.dim = 4, .layers = 2}, 1);
+  GraphEncoder encoder(graph_of(*few()), 4, {.layers = 2}, 1);
   const at::Tensor nodes = at::tensor({6, 3, 0, 3}, at::kLong);
   const at::Tensor z = encoder.forward({{{"node", nodes}}});
   EXPECT_TRUE(at::equal(z, encoder.all().index_select(0, nodes)));
@@ -54,6 +54,14 @@ TEST(GraphEncoder, GathersNodesAndSpreadsTheirGradient) {
   const at::Tensor a = dense_adjacency(), spread = (at::eye(7) + a + a.mm(a)) / 3;
   const at::Tensor want = spread.mm(at::zeros({7, 4}).index_add(0, nodes, pull));
   EXPECT_LE((encoder.parameters().front().grad() - want).abs().max().item<double>(), 1e-6);
+}
+
+TEST(GraphEncoder, MakesNewUsersOfTheirItems) {
+  const GraphEncoder encoder(graph_of(*few()), 4, {.layers = 1}, 1);
+  const NodeEmbeddings nodes = encoder.embed(*few());
+  EXPECT_TRUE(at::equal(at::cat({nodes.users, nodes.items}), encoder.all()));
+  const at::Tensor user = encoder.new_user(at::tensor({3, 1}, at::kLong), nodes.items);
+  EXPECT_TRUE(at::allclose(user, (nodes.items[1] + nodes.items[3]).unsqueeze(0) / 2));
 }
 
 TEST(InteractionBatches, AreUsersAndItemsAsNodes) {

@@ -16,6 +16,25 @@ namespace {
 using test::error_of;
 using test::expect_error;
 
+Interactions rows(std::vector<int64_t> starts, std::vector<int32_t> items,
+                  std::vector<double> times = {}) {
+  Interactions data;
+  data.starts = std::move(starts);
+  data.item = std::move(items);
+  data.time = std::move(times);
+  return data;
+}
+
+TEST(Merged, OrdersByTimeWhereAllHaveTimes) {
+  const Interactions a = rows({0, 2, 2}, {4, 5}, {10, 30}), b = rows({0, 1, 2}, {6, 7}, {20, 5});
+  EXPECT_EQ(merged({&a, &b}).item, (std::vector<int32_t>{4, 6, 5, 7}));
+  EXPECT_EQ(merged({&a, &b}).starts, (std::vector<int64_t>{0, 3, 4}));
+  EXPECT_EQ(merged({&a, &b}).time, (std::vector<double>{10, 20, 30, 5}));
+  const Interactions timeless = rows({0, 1, 2}, {6, 7});
+  EXPECT_EQ(merged({&a, &timeless}).item, (std::vector<int32_t>{4, 5, 6, 7}));
+  EXPECT_TRUE(merged({&a, &timeless}).time.empty());
+}
+
 class ReadInteractions : public testing::Test {
  protected:
   Interactions read(const std::string& name, const std::string& content,

@@ -41,7 +41,7 @@ nlohmann::json add_split(look::Table& table, const recommend::Split& split) {
 
 nlohmann::json describe_recommender(const std::string& run, look::Table& table) {
   const auto recommender = recommend::load_recommender(run);
-  table.add({"encoder", fmt::format("{}, {} features", describe(recommender.encoder->options()),
+  table.add({"encoder", fmt::format("{}, {} features", describe(recommender.options),
                                     recommender.encoder->dim())});
   nlohmann::json json = add_split(table, recommender.split);
   json["dim"] = recommender.encoder->dim();

@@ -67,12 +67,12 @@ Queries users_of(const recommend::Recommender& recommender, const recommend::Nod
   return out;
 }
 
-// A user never seen is the mean of the items it is known by.
+// A user never seen, known by items.
 Queries user_of_items(const recommend::Recommender& recommender,
                       const recommend::NodeEmbeddings& nodes,
                       const std::vector<std::string>& names) {
   const auto items = numbers_of(*recommender.split.train.item_ids, names, "item");
-  Queries out{.rows = nodes.items.index_select(0, at::tensor(items, at::kLong)).mean(0, true)};
+  Queries out{.rows = recommender.encoder->new_user(at::tensor(items, at::kLong), nodes.items)};
   out.names = {"new user"};
   out.known.add(std::vector<int32_t>(items.begin(), items.end()));
   return out;
@@ -85,7 +85,7 @@ int recommend_items(const Context& context, const RecommendArguments& a) {
                                                "ID,ID ... of a user never seen"});
   }
   const auto recommender = recommend::load_recommender(a.run);
-  const auto nodes = recommend::embed_nodes(*recommender.encoder);
+  const auto nodes = recommend::embed_all(recommender);
   const Queries queries = a.items.empty() ? users_of(recommender, nodes, a.users)
                                           : user_of_items(recommender, nodes, a.items);
   search::RowFilter filter;
@@ -128,7 +128,7 @@ int eval_ranking(const Context& context, const std::string& run, const std::vect
   if (split.test.size() == 0) {
     throw Error(ErrorKind::data, {.what = run, .got = "a split without a test part"});
   }
-  const auto scores = recommend::rank_test(recommend::embed_nodes(*recommender.encoder), split, at);
+  const auto scores = recommend::rank_test(*recommender.encoder, split, at);
   look::Table table({"at", "recall", "NDCG", "precision", "MAP", "MRR", "hit rate", "coverage",
                      "popularity", "Gini"});
   nlohmann::json rows = nlohmann::json::array();

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "vistas/recipe/config.h"
-#include "vistas/recommend/encoders/graph_encoder.h"
+#include "vistas/recommend/encoders/encoders.h"
 #include "vistas/recommend/sources/layout.h"
 #include "vistas/recommend/sources/split.h"
 
@@ -33,7 +33,7 @@ class RecommendConfig : public Config {
   void continue_from(const RunFolder& run) override;
 
   InteractionDataOptions data;
-  recommend::GraphEncoderOptions encoder;
+  recommend::NodeEncoderOptions encoder;
   std::string kept_split;  // the folder with the split of a run that goes on; "" without
 
  private:

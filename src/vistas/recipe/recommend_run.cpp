@@ -77,10 +77,9 @@ std::vector<std::pair<std::string, std::string>> RecommendTraining::summary() co
 
 learn::TrainParts RecommendTraining::parts() {
   learn::TrainParts parts;
-  const auto graph = recommend::graph_of(split_->train);
   parts.method = config_.method->build(
       [&](uint64_t seed) {
-        return std::make_shared<recommend::GraphEncoder>(graph, config_.encoder, seed);
+        return recommend::make_node_encoder(config_.encoder, split_->train, seed);
       },
       static_cast<uint64_t>(config_.train.seed));
   parts.data = std::make_shared<recommend::InteractionBatches>(
@@ -91,14 +90,10 @@ learn::TrainParts RecommendTraining::parts() {
   parts.encoder_files = {{"encoder.json", recommend::encoder_json(config_.encoder)}};
   if (config_.train.score_every > 0) {
     const bool test = config_.data.select_on == "test";
-    const auto encoder =
-        std::dynamic_pointer_cast<recommend::GraphEncoder>(parts.method->encoder());
-    parts.score = [split = split_, test, encoder](learn::Encoder&) {
-      const auto nodes = recommend::embed_nodes(*encoder);
-      const auto scores =
-          test ? recommend::rank_test(nodes, *split, {kDepth})
-               : recommend::full_ranking(nodes, split->valid, {&split->train}, {kDepth});
-      return scores.front().mean.recall;
+    parts.score = [split = split_, test](learn::Encoder& of) {
+      const auto& encoder = dynamic_cast<const recommend::NodeEncoder&>(of);
+      const auto rank = test ? recommend::rank_test : recommend::rank_valid;
+      return rank(encoder, *split, {kDepth}).front().mean.recall;
     };
     parts.score_name =
         fmt::format("recall@{} of the {}", kDepth, test ? "test" : "validation part");
@@ -162,7 +157,7 @@ Value suitable_interaction_settings(const RecommendConfig& wanted) {
   Value settings = parse_toml(fmt::format(R"([data]
 modality = "interactions"
 [encoder]
-layers = 1
+graph.layers = 1
 [method]
 name = "ranking"
 [optimizer]

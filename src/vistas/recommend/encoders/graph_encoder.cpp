@@ -22,12 +22,16 @@ std::string describe(const GraphEncoderOptions& options) {
   return fmt::format("LightGCN, {} layer{}", options.layers, options.layers == 1 ? "" : "s");
 }
 
-GraphEncoder::GraphEncoder(std::shared_ptr<const BipartiteGraph> graph,
+std::shared_ptr<const BipartiteGraph> graph_of(const Interactions& data) {
+  return std::make_shared<BipartiteGraph>(item_lists(data).view(), data.items());
+}
+
+GraphEncoder::GraphEncoder(std::shared_ptr<const BipartiteGraph> graph, int64_t dim,
                            const GraphEncoderOptions& options, uint64_t seed)
     : graph_(std::move(graph)), options_(options) {
   at::Generator generator = learn::initial_values(seed);
-  table_ = register_parameter("table", at::cat({glorot(graph_->users(), options.dim, generator),
-                                                glorot(graph_->items(), options.dim, generator)}));
+  table_ = register_parameter("table", at::cat({glorot(graph_->users(), dim, generator),
+                                                glorot(graph_->items(), dim, generator)}));
 }
 
 at::Tensor GraphEncoder::all() const {
@@ -41,6 +45,16 @@ at::Tensor GraphEncoder::all() const {
 
 at::Tensor GraphEncoder::forward(const learn::Inputs& inputs) {
   return all().index_select(0, inputs.at("node"));
+}
+
+NodeEmbeddings GraphEncoder::embed(const Interactions&) const {
+  const at::NoGradGuard no_grad;
+  const at::Tensor nodes = all();
+  return {nodes.slice(0, 0, graph_->users()), nodes.slice(0, graph_->users())};
+}
+
+at::Tensor GraphEncoder::new_user(const at::Tensor& had, const at::Tensor& items) const {
+  return items.index_select(0, had).mean(0, /*keepdim=*/true);
 }
 
 }  // namespace vistas::recommend

@@ -6,23 +6,22 @@
 #include <string>
 
 #include "vistas/base/options.h"
-#include "vistas/learn/encoder.h"
+#include "vistas/recommend/encoders/node_encoder.h"
 #include "vistas/recommend/graph/bipartite.h"
 
 namespace vistas::recommend {
 
 struct GraphEncoderOptions {
-  int64_t dim = 64;
   int64_t layers = 1;
 
   void fields(Fields& f) {
-    f.add("dim", dim, "width of the embeddings", {1, 1 << 16});
     f.add("layers", layers, "steps along the interactions; 0: plain matrix factorisation", {0, 16});
   }
 };
 
-// "matrix factorisation", "LightGCN, 2 layers"
 std::string describe(const GraphEncoderOptions& options);
+
+std::shared_ptr<const BipartiteGraph> graph_of(const Interactions& data);
 
 // LightGCN: with the table E0 of all nodes, users first, and A' = D^-1/2 A D^-1/2 of the graph
 //
@@ -31,16 +30,17 @@ std::string describe(const GraphEncoderOptions& options);
 // He et al., "LightGCN: simplifying and powering graph convolution network for recommendation",
 // SIGIR 2020, equations 7 and 8. Initial values are Glorot's uniform ones, of users and of items
 // apart. A view of nodes is "node" [B] int64; forward() spreads the whole table and gathers rows.
-class GraphEncoder : public learn::Encoder {
+// A new user is the mean of its items.
+class GraphEncoder : public NodeEncoder {
  public:
-  GraphEncoder(std::shared_ptr<const BipartiteGraph> graph, const GraphEncoderOptions& options,
-               uint64_t seed);
+  GraphEncoder(std::shared_ptr<const BipartiteGraph> graph, int64_t dim,
+               const GraphEncoderOptions& options, uint64_t seed);
 
   at::Tensor forward(const learn::Inputs& inputs) override;
   int64_t dim() const override { return table_.size(1); }
+  NodeEmbeddings embed(const Interactions& history) const override;
+  at::Tensor new_user(const at::Tensor& had, const at::Tensor& items) const override;
   at::Tensor all() const;  // [users + items, dim()]
-  int64_t users() const { return graph_->users(); }
-  const GraphEncoderOptions& options() const { return options_; }
 
  private:
   std::shared_ptr<const BipartiteGraph> graph_;

@@ -76,6 +76,43 @@ int64_t Interactions::bytes() const {
          item_ids->bytes();
 }
 
+Interactions merged(const std::vector<const Interactions*>& parts) {
+  Interactions out;
+  out.user_ids = parts.front()->user_ids;
+  out.item_ids = parts.front()->item_ids;
+  const auto all_have = [&](auto column) {
+    return std::ranges::all_of(parts, [&](const Interactions* part) {
+      return (part->*column).size() == part->item.size();
+    });
+  };
+  const bool times = all_have(&Interactions::time), weights = all_have(&Interactions::weight);
+  std::vector<std::pair<const Interactions*, size_t>> rows;
+  for (int64_t user = 0; user < parts.front()->users(); ++user) {
+    rows.clear();
+    for (const Interactions* part : parts) {
+      for (int64_t row = part->begin_of(user); row < part->end_of(user); ++row) {
+        rows.emplace_back(part, static_cast<size_t>(row));
+      }
+    }
+    if (times) {
+      std::ranges::stable_sort(rows, {}, [](const auto& r) { return r.first->time[r.second]; });
+    }
+    for (const auto& [part, row] : rows) {
+      out.item.push_back(part->item[row]);
+      if (times) out.time.push_back(part->time[row]);
+      if (weights) out.weight.push_back(part->weight[row]);
+    }
+    out.starts.push_back(static_cast<int64_t>(out.item.size()));
+  }
+  return out;
+}
+
+OwnIdLists item_lists(const Interactions& data) {
+  OwnIdLists out;
+  for (int64_t user = 0; user < data.users(); ++user) out.add(data.items_of(user));
+  return out;
+}
+
 std::vector<int64_t> item_counts(const Interactions& data) {
   std::vector<int64_t> counts(static_cast<size_t>(data.items()));
   for (const int32_t item : data.item) ++counts[static_cast<size_t>(item)];

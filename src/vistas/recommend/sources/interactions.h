@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "vistas/base/id_lists.h"
 #include "vistas/recommend/sources/id_table.h"
 
 namespace vistas::recommend {
@@ -35,6 +36,9 @@ struct Interactions {
   int64_t bytes() const;  // held, with both tables of ids
 };
 
+// The items of each user, ascending, each once.
+OwnIdLists item_lists(const Interactions& data);
+
 // How often each item occurs.
 std::vector<int64_t> item_counts(const Interactions& data);
 
@@ -42,6 +46,10 @@ std::vector<int64_t> item_counts(const Interactions& data);
 Interactions chosen_rows(const Interactions& data, const std::vector<uint8_t>& marks,
                          uint8_t mark = 1);
 void keep_rows(Interactions& data, const std::vector<uint8_t>& marks);  // of mark 1, in place
+
+// The rows of all parts, which have the same users and items: in order of time where all have
+// times, else part by part. Times and weights are kept where all have them.
+Interactions merged(const std::vector<const Interactions*>& parts);
 
 // Forgets users and items without any row; the others keep their order.
 void drop_unused(Interactions& data);

@@ -17,22 +17,6 @@ namespace fs = std::filesystem;
 
 namespace vistas::recommend {
 
-OwnIdLists item_lists(const Interactions& data) {
-  OwnIdLists out;
-  for (int64_t user = 0; user < data.users(); ++user) out.add(data.items_of(user));
-  return out;
-}
-
-std::shared_ptr<const BipartiteGraph> graph_of(const Interactions& data) {
-  return std::make_shared<BipartiteGraph>(item_lists(data).view(), data.items());
-}
-
-NodeEmbeddings embed_nodes(const GraphEncoder& encoder) {
-  const at::NoGradGuard no_grad;
-  const at::Tensor all = encoder.all();
-  return {all.slice(0, 0, encoder.users()), all.slice(0, encoder.users())};
-}
-
 std::vector<measure::ListScores> full_ranking(const NodeEmbeddings& nodes,
                                               const Interactions& measured,
                                               const std::vector<const Interactions*>& seen,
@@ -47,13 +31,24 @@ std::vector<measure::ListScores> full_ranking(const NodeEmbeddings& nodes,
   return measure::list_scores(found.indices, wanted.view(), item_counts(*seen.front()), ks);
 }
 
-std::vector<measure::ListScores> rank_test(const NodeEmbeddings& nodes, const Split& split,
+std::vector<measure::ListScores> rank_test(const NodeEncoder& encoder, const Split& split,
                                            const std::vector<int64_t>& ks) {
+  const NodeEmbeddings nodes = encoder.embed(merged({&split.train, &split.valid}));
   return full_ranking(nodes, split.test, {&split.train, &split.valid}, ks);
 }
 
-std::string encoder_json(const GraphEncoderOptions& options) {
-  GraphEncoderOptions copy = options;
+std::vector<measure::ListScores> rank_valid(const NodeEncoder& encoder, const Split& split,
+                                            const std::vector<int64_t>& ks) {
+  return full_ranking(encoder.embed(split.train), split.valid, {&split.train}, ks);
+}
+
+NodeEmbeddings embed_all(const Recommender& recommender) {
+  const Split& split = recommender.split;
+  return recommender.encoder->embed(merged({&split.train, &split.valid, &split.test}));
+}
+
+std::string encoder_json(const NodeEncoderOptions& options) {
+  NodeEncoderOptions copy = options;
   Value json{.data = ValueTable{}};
   auto& table = std::get<ValueTable>(json.data);
   table["encoder"] = fields_of(copy).to_value();
@@ -76,9 +71,8 @@ Recommender load_recommender(const fs::path& run) {
   }
   Recommender out{.split = read_split(run)};
   const Value json = parse_json(read_file(file), file.string());
-  GraphEncoderOptions options;
-  fields_of(options).set_all(json.table().at("encoder"));
-  out.encoder = std::make_shared<GraphEncoder>(graph_of(out.split.train), options, 0);
+  fields_of(out.options).set_all(json.table().at("encoder"));
+  out.encoder = make_node_encoder(out.options, out.split.train, 0);
   learn::load_into(TensorFile(checkpoint / "encoder.safetensors"), "",
                    learn::named_tensors(*out.encoder));
   out.encoder->eval();
