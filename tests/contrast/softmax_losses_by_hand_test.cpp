@@ -12,6 +12,7 @@
 #include "support/small_tensors.h"
 #include "vistas/base/error.h"
 #include "vistas/contrast/bpr.h"
+#include "vistas/contrast/bsl.h"
 #include "vistas/contrast/clip.h"
 #include "vistas/contrast/dcl.h"
 #include "vistas/contrast/debiased.h"
@@ -22,6 +23,7 @@
 #include "vistas/contrast/nnclr.h"
 #include "vistas/contrast/nt_xent.h"
 #include "vistas/contrast/nt_xent_labels.h"
+#include "vistas/contrast/sampled_softmax.h"
 #include "vistas/contrast/siglip.h"
 #include "vistas/contrast/sup_con.h"
 
@@ -179,6 +181,27 @@ TEST(ByHand, Bpr) {
   const double ranking = std::log(1 + std::exp(-1.0));  // scores 3 and 2
   EXPECT_NEAR(bpr(u, p, n).item<double>(), ranking, 1e-14);
   EXPECT_NEAR(bpr(u, p, n, {.l2 = 0.2}).item<double>(), ranking + 0.1 * (5 + 9 + 1), 1e-14);
+}
+
+// Scores 1, 0 / 2, 3 of two users and items; items 0 and 1 are told apart or not.
+TEST(ByHand, Bsl) {
+  const at::Tensor u = matrix({1, 0, 2, 3}, 2), v = matrix({1, 0, 0, 1}, 2);
+  const BslOptions o{.temperature = 0.5, .exponent = 0.7, .similarity = Similarity::dot};
+  const double pulls = (-1 - 3) / 0.5 / 2;
+  EXPECT_NEAR(bsl(u, v, o).item<double>(), pulls + 0.7 * (0 + 2) / 0.5 / 2, 1e-14);
+  EXPECT_NEAR(bsl(u, v, o, at::zeros({2}, at::kLong)).item<double>(), pulls, 1e-14);
+}
+
+// Scores: the item 3, the negatives 1 and 2.
+TEST(ByHand, SampledSoftmax) {
+  const at::Tensor u = matrix({1, 1}, 2), p = matrix({3, 0}, 2), n = matrix({0, 1, 1, 1}, 2);
+  const auto loss = [](double item, double sum) { return std::log(1 + sum / std::exp(item)); };
+  EXPECT_NEAR(sampled_softmax(u, p, n).item<double>(), loss(3, std::exp(1) + std::exp(2)), 1e-14);
+  const at::Tensor log_q = matrix({0.5, -1, 0.25}, 3).squeeze(0);
+  EXPECT_NEAR(sampled_softmax(u, p, n, {.temperature = 2}, log_q).item<double>(),
+              loss(1, std::exp(1.5) + std::exp(0.75)), 1e-14);
+  const at::Tensor hit = at::tensor({0, 1}, at::kLong).to(at::kBool).unsqueeze(0);
+  EXPECT_NEAR(sampled_softmax(u, p, n, {}, {}, hit).item<double>(), loss(3, std::exp(1)), 1e-14);
 }
 
 // Samples 0 and 2 are the same thing. The sums of the doc comments, written as loops.

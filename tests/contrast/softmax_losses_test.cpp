@@ -12,6 +12,7 @@
 
 #include "support/rows.h"
 #include "vistas/contrast/bpr.h"
+#include "vistas/contrast/bsl.h"
 #include "vistas/contrast/clip.h"
 #include "vistas/contrast/dcl.h"
 #include "vistas/contrast/debiased.h"
@@ -21,6 +22,7 @@
 #include "vistas/contrast/nnclr.h"
 #include "vistas/contrast/nt_xent.h"
 #include "vistas/contrast/nt_xent_labels.h"
+#include "vistas/contrast/sampled_softmax.h"
 #include "vistas/contrast/siglip.h"
 #include "vistas/contrast/sup_con.h"
 
@@ -147,6 +149,15 @@ const Loss kLosses[] = {
          return info_nce(u, v, {x.temperature, x.kind, true});
        };
        return matryoshka(x.a, x.b, inner, {{3, 2}, {1, 0.5}});
+     }},
+    {"bsl with groups", "ab",
+     [](const Case& x) {
+       return bsl(x.a, x.b, {x.temperature, 0.8, x.kind}, x.ids);
+     }},
+    {"sampled_softmax", "abc",
+     [](const Case& x) {
+       return sampled_softmax(x.a, x.b, x.c, {x.temperature, x.kind}, at::cat({log_q(x), log_q(x)}),
+                              x.ids.unsqueeze(1) == x.ids);
      }},
     {"bpr", "abc",
      [](const Case& x) {

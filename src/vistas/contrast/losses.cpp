@@ -9,6 +9,7 @@
 #include "vistas/contrast/align_uniform.h"
 #include "vistas/contrast/barlow_twins.h"
 #include "vistas/contrast/bpr.h"
+#include "vistas/contrast/bsl.h"
 #include "vistas/contrast/circle.h"
 #include "vistas/contrast/clip.h"
 #include "vistas/contrast/contrastive.h"
@@ -28,6 +29,7 @@
 #include "vistas/contrast/nnclr.h"
 #include "vistas/contrast/nt_xent.h"
 #include "vistas/contrast/nt_xent_labels.h"
+#include "vistas/contrast/sampled_softmax.h"
 #include "vistas/contrast/siglip.h"
 #include "vistas/contrast/sup_con.h"
 #include "vistas/contrast/swav.h"
@@ -112,6 +114,9 @@ at::Tensor guided(const LossInputs& in, const GistOptions& options) {
 at::Tensor items(const LossInputs& in, const InBatchSoftmaxOptions& options) {
   return in_batch_softmax(in.a, in.b, options);
 }
+at::Tensor drawn_items(const LossInputs& in, const SampledSoftmaxOptions& options) {
+  return sampled_softmax(in.a, in.b, in.negative, options);
+}
 at::Tensor labelled_views(const LossInputs& in, const SupConOptions& options) {
   return sup_con(in.a, in.b, in.labels, options);
 }
@@ -192,6 +197,11 @@ const std::vector<LossEntry>& losses() {
       {"in_batch_softmax", "in_batch_softmax.h", pairs,
        "users and items; corrects for popular items, masks the same item", "Yi 2019",
        kCall<InBatchSoftmaxOptions, items>},
+      {"bsl", "bsl.h", pairs, "as in_batch_softmax, without the positive among the negatives",
+       "Wu 2024", kViews<BslOptions, bsl>},
+      {"sampled_softmax", "sampled_softmax.h", pairs + ", drawn negatives",
+       "users and items, with negatives drawn for the whole batch", "Jean 2015",
+       kCall<SampledSoftmaxOptions, drawn_items>},
       {"bpr", "bpr.h", triples, "users, items and sampled items", "Rendle 2009",
        kTriples<BprOptions, bpr>},
       {"nnclr", "nnclr.h", "predictions, projections, a queue",

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "vistas/learn/layers.h"
+#include "vistas/recommend/graph/noise.h"
 
 namespace vistas::recommend {
 namespace {
@@ -34,13 +35,25 @@ GraphEncoder::GraphEncoder(std::shared_ptr<const BipartiteGraph> graph, int64_t 
                                                 glorot(graph_->items(), dim, generator)}));
 }
 
-at::Tensor GraphEncoder::all() const {
-  at::Tensor last = table_, sum = table_;
+GraphEncoder::Spread GraphEncoder::spread(const SpreadOptions& options) const {
+  Spread out{.mean = {}, .layers = {table_}};
   for (int64_t layer = 0; layer < options_.layers; ++layer) {
-    last = propagate(*graph_, last);
-    sum = sum + last;
+    const auto& graphs = options.graphs;
+    const BipartiteGraph& graph = graphs.empty() ? *graph_ : *graphs[static_cast<size_t>(layer)];
+    at::Tensor next = propagate(graph, out.layers.back());
+    if (options.noise > 0) {
+      DrawKey key = options.key;
+      key.view += static_cast<uint32_t>(layer);
+      add_noise(next.detach(), options.noise, key);
+    }
+    out.layers.push_back(std::move(next));
   }
-  return options_.layers == 0 ? sum : sum / static_cast<double>(options_.layers + 1);
+  const size_t first = options_.with_table || options_.layers == 0 ? 0 : 1;
+  at::Tensor sum = out.layers[first];
+  for (size_t layer = first + 1; layer < out.layers.size(); ++layer) sum = sum + out.layers[layer];
+  const auto count = static_cast<double>(out.layers.size() - first);
+  out.mean = count == 1 ? sum : sum / count;
+  return out;
 }
 
 at::Tensor GraphEncoder::forward(const learn::Inputs& inputs) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "vistas/base/options.h"
 #include "vistas/recommend/encoders/node_encoder.h"
@@ -13,9 +14,12 @@ namespace vistas::recommend {
 
 struct GraphEncoderOptions {
   int64_t layers = 1;
+  bool with_table = true;
 
   void fields(Fields& f) {
     f.add("layers", layers, "steps along the interactions; 0: plain matrix factorisation", {0, 16});
+    f.add("with_table", with_table,
+          "whether the table itself counts in the mean of the layers; SimGCL and XSimGCL: no");
   }
 };
 
@@ -25,7 +29,7 @@ std::shared_ptr<const BipartiteGraph> graph_of(const Interactions& data);
 
 // LightGCN: with the table E0 of all nodes, users first, and A' = D^-1/2 A D^-1/2 of the graph
 //
-//   E(l + 1) = A' E(l),  E = mean of E(0) .. E(layers)
+//   E(l + 1) = A' E(l),  E = mean of E(0) .. E(layers), without E(0) unless with_table
 //
 // He et al., "LightGCN: simplifying and powering graph convolution network for recommendation",
 // SIGIR 2020, equations 7 and 8. Initial values are Glorot's uniform ones, of users and of items
@@ -40,7 +44,24 @@ class GraphEncoder : public NodeEncoder {
   int64_t dim() const override { return table_.size(1); }
   NodeEmbeddings embed(const Interactions& history) const override;
   at::Tensor new_user(const at::Tensor& had, const at::Tensor& items) const override;
-  at::Tensor all() const;  // [users + items, dim()]
+  at::Tensor all() const { return spread().mean; }  // [users + items, dim()]
+
+  // What a pass over the graph may do otherwise.
+  struct SpreadOptions {
+    std::vector<std::shared_ptr<const BipartiteGraph>>
+        graphs{};      // of each layer, instead of its own
+    double noise = 0;  // added to every propagated layer, see add_noise()
+    DrawKey key{};     // of the noise; layer l draws as view key.view + l
+  };
+  struct Spread {
+    at::Tensor mean;                 // E
+    std::vector<at::Tensor> layers;  // E(0), the table, .. E(layers)
+  };
+  Spread spread(const SpreadOptions& options) const;
+  Spread spread() const { return spread({}); }
+
+  const BipartiteGraph& graph() const { return *graph_; }
+  int64_t layers() const { return options_.layers; }
 
  private:
   std::shared_ptr<const BipartiteGraph> graph_;
