@@ -39,11 +39,11 @@ class Recommend(support.ProgramTest):
         cls.out = result.out
 
     def test_what_is_learned_is_shown(self):
-        for words in ("200, 0 of them", "LightGCN, 1 layer", "ranking", "vistas recommend run"):
+        for words in ("200, 0 of them", "LightGCN, 1 layer", "collaborative", "vistas recommend run"):
             self.assertIn(words, self.out)
         info = self.succeeds("info", "run", "--json", "-").json()["bundle"]
         self.assertEqual(info["users"], 200)
-        parts = [info[part]["interactions"] for part in ("train", "valid", "test")]
+        parts = [info[part]["interactions"] for part in ("train", "test")]
         self.assertEqual(sum(parts), len(self.rows))
         told = self.succeeds("info", "seen.tsv", "--json", "-").json()
         self.assertEqual((told["kind"], told["users"], told["all"]["interactions"]),
@@ -78,19 +78,46 @@ class Recommend(support.ProgramTest):
         self.assertGreater(rows[1]["recall"], rows[0]["recall"])
         self.assertTrue((self.folder / "run/eval/ranking.json").exists())
 
-    def test_a_killed_run_goes_on_to_the_bit(self):
-        process = self.start("train", "seen.tsv", "--out", "killed", *SMALL, "--set",
-                             "train.log_every=1")
-        path = self.folder / "killed/metrics.jsonl"
-        while process.poll() is None and not (path.exists() and
-                                              path.read_bytes().count(b"\n") > 60):
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        self.succeeds("train", "--resume", "killed")
+    def test_a_run_killed_in_either_part_goes_on_to_the_bit(self):
         last = "checkpoints/last/encoder.safetensors"
-        self.assertEqual(support.digest(self.folder / "run" / last),
-                         support.digest(self.folder / "killed" / last))
+        for part, lines in (("choice", 60), (".", 5)):
+            out = f"killed-{part.strip('.')}"
+            process = self.start("train", "seen.tsv", "--out", out, *SMALL, "--set",
+                                 "train.log_every=1")
+            path = self.folder / out / part / "metrics.jsonl"
+            while process.poll() is None and not (path.exists() and
+                                                  path.read_bytes().count(b"\n") > lines):
+                time.sleep(0.002)
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            self.succeeds("train", "--resume", out)
+            self.assertEqual(support.digest(self.folder / "run" / last),
+                             support.digest(self.folder / out / last))
+
+    def test_after_choosing_validation_is_trained_on_too(self):
+        choice = self.succeeds("info", "run/choice", "--json", "-").json()["bundle"]
+        run = self.succeeds("info", "run", "--json", "-").json()["bundle"]
+        self.assertEqual(run["train"]["interactions"],
+                         choice["train"]["interactions"] + choice["valid"]["interactions"])
+        self.assertNotIn("valid", run)
+        self.assertIn("trained on validation too",
+                      self.succeeds("eval", "run", "--tasks", "ranking").out)
+        self.succeeds("train", "seen.tsv", "--out", "once", "--no-refit", "--epochs", "1", *SMALL)
+        self.assertFalse((self.folder / "once/choice").exists())
+
+    def test_graph_methods_learn_the_tastes(self):
+        for method, settings in (("sgl", ["encoder.graph.layers=2"]),
+                                 ("simgcl", ["encoder.graph.with_table=false"]),
+                                 ("xsimgcl", ["method.loss=bpr", "encoder.graph.layers=2",
+                                              "encoder.graph.with_table=false"])):
+            with self.subTest(method):
+                self.succeeds("train", "seen.tsv", "--out", method, "--method", method, *SMALL,
+                              *support.settings(["train.score_every=0", *settings]))
+                row = self.succeeds("eval", method, "--tasks", "ranking", "--at", "20", "--json",
+                                    "-").json()["rows"][0]
+                self.assertGreater(row["recall"], 0.5)
+        self.fails(2, ["at most encoder.graph.layers, 1"], "train", "seen.tsv", "--out", "x",
+                   "--method", "xsimgcl", "--set", "method.layer=2")
 
     def test_folders_of_pictures_stay_what_they_are(self):
         for name in ("test.png", "test.small.png", "train.png"):
@@ -116,6 +143,12 @@ class Recommend(support.ProgramTest):
         self.fails(3, ["empty.inter"], "train", "empty.inter", "--out", "x")
         self.fails(3, ["no item.tsv", "item"], "train", "no item.tsv", "--out", "x", "--set",
                    "data.modality=interactions")
+        self.fails(2, ["train.micro_batch", "would save nothing"], "train", "seen.tsv", "--out",
+                   "x", "--micro-batch", "64")
+        support.write(self.folder / "single/train.txt", "0 1\n1 2\n2 0\n")
+        support.write(self.folder / "single/test.txt", "0 2\n1 1\n")
+        self.fails(2, ["no interactions for validation", "train.score_every=0"], "train",
+                   "single", "--out", "x")
         self.fails(2, ["--users", "--for-items"], "recommend", "run")
         self.fails(3, ["user 'nobody'"], "recommend", "run", "--user", "nobody")
         self.fails(3, ["item 'i999'"], "recommend", "run", "--for-items", "i999")

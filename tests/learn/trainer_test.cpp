@@ -210,6 +210,29 @@ TEST_F(TrainerTest, TheBestCheckpointFollowsTheScore) {
   EXPECT_EQ(fs::read_symlink(run.path() / "checkpoints/best"), "step-000008");
 }
 
+TEST_F(TrainerTest, PatienceEndsARunAndItStaysEnded) {
+  const auto with_scores = [&](std::vector<double> scores) {
+    TrainParts p = parts(6);
+    p.train.score_every = 1;
+    p.train.patience = 2;
+    p.score = [scores, at = size_t{0}](Encoder&) mutable { return scores.at(at++); };
+    return p;
+  };
+  TrainObserver silent;
+  const RunFolder run = make_run("a");
+  const TrainResult result = Trainer(with_scores({0.2, 0.7, 0.5, 0.6})).run(&run, silent, go_on_);
+  EXPECT_EQ(result.step, 16) << "of 24: two scores without a better one";
+  EXPECT_FALSE(result.stopped);
+  EXPECT_EQ(fs::read_symlink(run.path() / "checkpoints/last"), "step-000016");
+  Trainer again(with_scores({}));
+  again.resume(run);
+  EXPECT_TRUE(again.done());
+  EXPECT_EQ(again.run(&run, silent, go_on_).step, 16);
+  // Better ones in time let it go on.
+  EXPECT_EQ(Trainer(with_scores({0.2, 0.1, 0.3, 0.2, 0.4, 0.1})).run(nullptr, silent, go_on_).step,
+            24);
+}
+
 TEST_F(TrainerTest, ScoringChangesNothing) {
   TrainObserver silent;
   const RunFolder plain = make_run("plain"), scored = make_run("scored");

@@ -20,6 +20,8 @@ namespace fs = std::filesystem;
 namespace vistas::app {
 namespace {
 
+// In a run: the run that chose for how long to train.
+constexpr char kChoice[] = "choice";
 constexpr int64_t kMost = 1'000'000'000;  // of epochs, and of samples in a batch
 
 struct TrainArguments {
@@ -28,7 +30,7 @@ struct TrainArguments {
   std::vector<std::string> columns;
   std::vector<std::string> sets;
   std::string max_time;
-  bool dry_run = false, list_settings = false;
+  bool dry_run = false, list_settings = false, refit = true;
 };
 
 Value text_setting(const std::string& key, const std::string& text) {
@@ -55,6 +57,7 @@ Value overrides(const TrainArguments& a) {
   };
   number("train.epochs", a.epochs);
   if (!a.epochs.empty()) number("train.steps", "0");  // which would override the epochs
+  if (!a.refit) number("data.refit", "false");
   number("train.batch", a.batch);
   number("train.micro_batch", a.micro_batch);
   text("train.device", a.device);
@@ -197,6 +200,34 @@ int finish(const Context& context, const fs::path& run, const TrainOutcome& resu
   return result.stopped ? signal_exit_code() : 0;
 }
 
+// One run in `out`.
+TrainOutcome train_once(const Context& context, recipe::Config& config, const fs::path& out,
+                        double max_seconds) {
+  const auto training = config.open();
+  if (max_seconds > 0) limit_time(config, max_seconds, *training);
+  learn::Trainer trainer(training->parts());
+  const bool is_new = !fs::exists(out);
+  const RunFolder run = RunFolder::create(out);
+  config.train.steps = trainer.total_steps();
+  recipe::write_run_files(run, config, *training);
+  print_settings(context, config, trainer, *training, out);
+  try {
+    return run_training(context, run, trainer, *training);
+  } catch (const Error& error) {
+    // Nothing is left of what cannot be trained.
+    if (is_new && trainer.step() == 0 && error.kind() != ErrorKind::numeric) fs::remove_all(out);
+    throw;
+  }
+}
+
+// The run that counts, after the one in out/choice has found out how long to train.
+TrainOutcome train_again(const Context& context, const fs::path& out) {
+  const RunFolder choice = RunFolder::open(out / kChoice);
+  const auto config = recipe::began_with(choice)->after_choice(choice);
+  context.print("\nthe run that counts, on training and validation:\n");
+  return train_once(context, *config, out, 0);
+}
+
 // Merges, but a method, encoder, ... of another name begins anew: it has other settings.
 void merge_for_resume(Value& base, const Value& over) {
   auto& groups = std::get<ValueTable>(base.data);
@@ -211,14 +242,9 @@ void merge_for_resume(Value& base, const Value& over) {
   merge_into(base, over);
 }
 
-int resume(const Context& context, const TrainArguments& a) {
-  if (a.dry_run || !a.max_time.empty()) {
-    throw Error(ErrorKind::usage,
-                {.what = std::string("--resume with ") + (a.dry_run ? "--dry-run" : "--max-time"),
-                 .expected = "--resume alone: the length of a run is fixed when it begins",
-                 .fix = "To end earlier, stop it with Ctrl-C; it can go on later"});
-  }
-  const RunFolder run = RunFolder::open(a.resume);
+// Goes on with the run in `folder`.
+TrainOutcome resume_in(const Context& context, const TrainArguments& a, const fs::path& folder) {
+  const RunFolder run = RunFolder::open(folder);
   const auto config = recipe::began_with(run);
   Value wanted = read_toml(run.config());
   if (a.input.ends_with(".toml")) {
@@ -237,7 +263,7 @@ int resume(const Context& context, const TrainArguments& a) {
                 {.what = fmt::format("{}: a run goes on with the configuration it began with; "
                                      "these differ:\n  {}\nLeave them out, or start a new run "
                                      "with another --out",
-                                     a.resume, fmt::join(changed, "\n  "))});
+                                     folder.string(), fmt::join(changed, "\n  "))});
   }
   recipe::check_same_data(run, *training);
   learn::Trainer trainer(training->parts());
@@ -247,11 +273,26 @@ int resume(const Context& context, const TrainArguments& a) {
     run.cut_metrics(0);
   }
   run.log(fmt::format("resumed at step {}", trainer.step()));
-  if (trainer.step() < trainer.total_steps()) {
-    context.print(fmt::format("{}: going on at step {} of {}\n", a.resume, trainer.step(),
+  if (!trainer.done()) {
+    context.print(fmt::format("{}: going on at step {} of {}\n", folder.string(), trainer.step(),
                               trainer.total_steps()));
   }
-  return finish(context, run.path(), run_training(context, run, trainer, *training));
+  return run_training(context, run, trainer, *training);
+}
+
+int resume(const Context& context, const TrainArguments& a) {
+  if (a.dry_run || !a.max_time.empty()) {
+    throw Error(ErrorKind::usage,
+                {.what = std::string("--resume with ") + (a.dry_run ? "--dry-run" : "--max-time"),
+                 .expected = "--resume alone: the length of a run is fixed when it begins",
+                 .fix = "To end earlier, stop it with Ctrl-C; it can go on later"});
+  }
+  const fs::path choice = fs::path(a.resume) / kChoice;
+  if (RunFolder::holds_run(a.resume) || !RunFolder::holds_run(choice)) {
+    return finish(context, a.resume, resume_in(context, a, a.resume));
+  }
+  const TrainOutcome chosen = resume_in(context, a, choice);
+  return finish(context, a.resume, chosen.stopped ? chosen : train_again(context, a.resume));
 }
 
 // The settings of a recipe with this method, by group with default and range.
@@ -288,21 +329,9 @@ int train(const Context& context, const TrainArguments& a) {
 TrainOutcome train_into(const Context& context, recipe::Config& config, const fs::path& out,
                         double max_seconds) {
   RunFolder::check_free(out);
-  const auto training = config.open();
-  if (max_seconds > 0) limit_time(config, max_seconds, *training);
-  learn::Trainer trainer(training->parts());
-  const bool is_new = !fs::exists(out);
-  const RunFolder run = RunFolder::create(out);
-  config.train.steps = trainer.total_steps();
-  recipe::write_run_files(run, config, *training);
-  print_settings(context, config, trainer, *training, out);
-  try {
-    return run_training(context, run, trainer, *training);
-  } catch (const Error& error) {
-    // Nothing is left of what cannot be trained.
-    if (is_new && trainer.step() == 0 && error.kind() != ErrorKind::numeric) fs::remove_all(out);
-    throw;
-  }
+  if (!config.chooses_length()) return train_once(context, config, out, max_seconds);
+  const TrainOutcome chosen = train_once(context, config, out / kChoice, max_seconds / 2);
+  return chosen.stopped ? chosen : train_again(context, out);
 }
 
 Command train_command() {
@@ -372,6 +401,10 @@ Command train_command() {
                        "--set train.micro_batch=... [0: the batch]")
             ->type_name("SAMPLES")
             ->check(CLI::Range(int64_t{0}, kMost))
+            ->group("Running");
+        app.add_flag("--refit,!--no-refit", a->refit,
+                     "interactions: when validation has shown the best number of epochs, train "
+                     "anew with it; short for --set data.refit=... [yes]")
             ->group("Running");
         app.add_option("--device", a->device, "short for --set train.device=... [auto]")
             ->check(CLI::IsMember({"auto", "cpu", "cuda"}))

@@ -105,6 +105,8 @@ void TrainOptions::fields(Fields& f) {
       "epochs between online scores, 0.1: ten an epoch; the best checkpoint is kept. Pictures with "
       "labels: kNN accuracy; texts: data.score_task. 0: never",
       {0, 1e9});
+  f.add("patience", patience, "scores without a better one after which training ends; 0: never",
+        {0, 1e9});
   f.add("checkpoint_every", checkpoint_every, "epochs between checkpoints", {1, 1e9});
   f.add("keep_every", keep_every, "epochs whose checkpoint is kept for good; 0 keeps last and best",
         {0, 1e9});
@@ -264,7 +266,7 @@ void Trainer::save(const RunFolder& run, bool best) {
     }
     save_tensors(folder / "state.safetensors", state);
     const nlohmann::json progress = {
-        {"step", step_}, {"total", total_}, {"best_score", best_score_}};
+        {"step", step_}, {"total", total_}, {"best_score", best_score_}, {"best_step", best_step_}};
     write_file_atomic(folder / "progress.json", progress.dump(2) + "\n");
   };
   const int64_t keep_steps = parts_.train.keep_every * per_epoch_;
@@ -283,6 +285,7 @@ void Trainer::resume(const RunFolder& run) {
   }
   step_ = progress.at("step");
   best_score_ = progress.at("best_score");
+  best_step_ = progress.value("best_step", int64_t{0});
   load_into(TensorFile(folder / "encoder.safetensors"), "",
             named_tensors(*parts_.method->encoder()));
   const TensorFile state(folder / "state.safetensors");
@@ -309,17 +312,29 @@ StepReport Trainer::report(const Interval& interval, const Embeddings& embedding
   return r;
 }
 
+int64_t Trainer::steps_between_scores() const {
+  const double wanted = parts_.train.score_every * static_cast<double>(per_epoch_);
+  return parts_.score && wanted > 0 ? std::max<int64_t>(1, std::llround(wanted)) : 0;
+}
+
+bool Trainer::done() const {
+  const int64_t patience = parts_.train.patience * steps_between_scores();
+  return step_ >= total_ || (patience > 0 && step_ - best_step_ >= patience);
+}
+
 // The online score where one is due; whether it is the best so far.
 bool Trainer::score(const RunFolder* run, TrainObserver& observer) {
-  const double wanted = parts_.train.score_every * static_cast<double>(per_epoch_);
-  const auto every = wanted > 0 ? std::max<int64_t>(1, std::llround(wanted)) : 0;
-  if (!parts_.score || every == 0 || (step_ != total_ && step_ % every != 0)) return false;
+  const int64_t every = steps_between_scores();
+  if (every == 0 || (step_ != total_ && step_ % every != 0)) return false;
   Method& method = *parts_.method;
   method.eval();
   const double score = parts_.score(*method.encoder());
   method.train();
   const bool best = score > best_score_;
-  best_score_ = std::max(best_score_, score);
+  if (best) {
+    best_score_ = score;
+    best_step_ = step_;
+  }
   if (run != nullptr) {
     run->append_metrics(nlohmann::json{{"step", step_}, {"online_score", score}}.dump());
   }
@@ -348,7 +363,7 @@ TrainResult Trainer::run(const RunFolder* run, TrainObserver& observer,
   Interval interval;
   std::string last_verdict;
   if (run != nullptr && !run->has_checkpoint()) save(*run, false);  // resumable from the first step
-  while (step_ < total_ && !result.stopped) {
+  while (!done() && !result.stopped) {
     const bool report_due = (step_ + 1) % o.log_every == 0 || step_ + 1 == total_;
     Embeddings embeddings;
     interval.loss += train_step(loader, report_due ? &embeddings : nullptr);
@@ -375,8 +390,8 @@ TrainResult Trainer::run(const RunFolder* run, TrainObserver& observer,
     }
     const bool best = score(run, observer);
     const bool epoch_end = step_ % per_epoch_ == 0;
-    result.stopped = stop && step_ < total_;
-    const bool save_due = step_ == total_ || result.stopped || best ||
+    result.stopped = stop && !done();
+    const bool save_due = done() || result.stopped || best ||
                           (epoch_end && step_ / per_epoch_ % o.checkpoint_every == 0);
     if (run != nullptr && save_due) {
       check_usable();
@@ -388,6 +403,11 @@ TrainResult Trainer::run(const RunFolder* run, TrainObserver& observer,
   result.samples_per_second = static_cast<double>((step_ - first) * o.batch) / result.seconds;
   result.waiting = loader.waited() / result.seconds;
   result.best_score = best_score_;
+  if (step_ < total_ && done()) {
+    observer.on_message(
+        fmt::format("stopped after {} scores without a better one than {:.2f} % at step {}",
+                    o.patience, 100 * best_score_, best_step_));
+  }
   return result;
 }
 

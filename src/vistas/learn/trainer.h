@@ -32,6 +32,7 @@ struct TrainOptions {
   int64_t loader_threads = 0;
   int64_t log_every = 10;
   double score_every = 0;
+  int64_t patience = 0;
   int64_t checkpoint_every = 1;
   int64_t keep_every = 0;
   std::vector<std::string> frozen{};
@@ -89,6 +90,7 @@ class Trainer {
   int64_t step() const { return step_; }
   int64_t total_steps() const { return total_; }
   int64_t steps_per_epoch() const { return per_epoch_; }
+  bool done() const;  // trained to the end, or as far as patience lasts
   const std::string& precision() const { return precision_; }  // "bf16" or "fp32", never "auto"
   at::Device device() const { return device_; }
   double peak_learning_rate() const;
@@ -121,6 +123,7 @@ class Trainer {
   Embeddings embed(const Batch& batch);
   double train_step(Loader& loader, Embeddings* embeddings);
   void check_usable() const;
+  int64_t steps_between_scores() const;  // 0: none
   NamedTensors trained_parameters() const;
   Progress progress() const { return {step_, total_, per_epoch_}; }
   StepReport report(const Interval& interval, const Embeddings& embeddings) const;
@@ -136,6 +139,7 @@ class Trainer {
   int64_t per_epoch_ = 0, total_ = 0;
   int64_t step_ = 0;
   double best_score_ = -1;
+  int64_t best_step_ = 0;
   double first_loss_ = std::numeric_limits<double>::quiet_NaN();  // of this object's first step
 };
 

@@ -36,6 +36,14 @@ class Config {
   // Before open(): takes what the beginning of this run has left in its folder.
   virtual void continue_from(const RunFolder&) {}
 
+  // Whether a run of this configuration only finds out how long to train: after it comes the run
+  // that counts.
+  virtual bool chooses_length() const { return false; }
+  // The configuration of the run that counts, from the one that chose.
+  virtual std::unique_ptr<Config> after_choice(const RunFolder& /*choice*/) const {
+    return nullptr;
+  }
+
   std::string method_name;
   std::shared_ptr<MethodChoice> method;
   learn::OptimizerOptions optimizer;

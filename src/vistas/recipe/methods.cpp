@@ -22,12 +22,14 @@
 #include "vistas/methods/sup_con.h"
 #include "vistas/methods/swav.h"
 #include "vistas/methods/vicreg.h"
+#include "vistas/recommend/methods/graph_contrast.h"
 
 namespace vistas::recipe {
 namespace {
 
 std::vector<MethodEntry>& table() {
   namespace m = vistas::methods;
+  namespace r = vistas::recommend;
   static std::vector<MethodEntry> entries = {
       {"simclr", "two views attract, all other views of the batch repel (NT-Xent)", "simclr",
        "method.temperature = 0.2", Choice<m::SimClr, m::SimClrOptions>::make},
@@ -75,6 +77,14 @@ std::vector<MethodEntry>& table() {
        "simclr", "", Choice<m::Gist, m::GistOptions>::make},
       {"scored", "pairs with higher scores are more alike (CoSENT, AnglE)", "simclr", "",
        Choice<m::Scored, m::ScoredOptions>::make},
+      {"collaborative", "users and items: softmax, BSL, BPR or DirectAU on interactions", "", "",
+       Choice<r::Collaborative, r::CollaborativeOptions>::make},
+      {"sgl", "collaborative; nodes find themselves in graphs without some edges or nodes", "", "",
+       Choice<r::Sgl, r::SglOptions>::make},
+      {"simgcl", "collaborative; nodes find themselves through noise", "", "",
+       Choice<r::SimGcl, r::NoiseOptions>::make},
+      {"xsimgcl", "collaborative with noise; a layer's nodes find themselves in the mean", "", "",
+       Choice<r::XSimGcl, r::XSimGclOptions>::make},
       {"distill", "embeddings or similarities of a teacher are the targets", "simclr", "",
        Choice<m::Distill, m::DistillOptions>::make},
   };

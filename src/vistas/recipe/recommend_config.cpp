@@ -1,6 +1,10 @@
 #include "vistas/recipe/recommend_config.h"
 
+#include <cmath>
+
+#include "vistas/base/files.h"
 #include "vistas/recipe/recommend_run.h"
+#include "vistas/recommend/sources/split_file.h"
 
 namespace vistas::recipe {
 
@@ -20,10 +24,13 @@ void InteractionDataOptions::fields(Fields& f) {
       "what the online score is of: a validation part, a tenth of the training interactions where "
       "the split has none; or the test, as many papers did: such a score is no result",
       {"valid", "test"});
+  f.add("refit", refit,
+        "with a validation part: find the best number of epochs, then train anew for so long on "
+        "training and validation together");
 }
 
 RecommendConfig::RecommendConfig(const Value& values) : Config(values) {
-  if (method_name.empty()) method_name = "ranking";
+  if (method_name.empty()) method_name = "collaborative";
   method = method_named(method_name, "method").choose();
   fields().set_all(values);
 }
@@ -35,6 +42,28 @@ void RecommendConfig::own_fields(Fields& f) {
 
 void RecommendConfig::continue_from(const RunFolder& run) {
   kept_split = run.path().string();
+}
+
+bool RecommendConfig::chooses_length() const {
+  return data.refit && data.select_on == "valid" && train.score_every > 0;
+}
+
+std::unique_ptr<Config> RecommendConfig::after_choice(const RunFolder& choice) const {
+  const std::filesystem::path progress = choice.checkpoint("best") / "progress.json";
+  const auto best =
+      std::get<int64_t>(parse_json(read_file(progress), progress.string()).table().at("step").data);
+  const recommend::Split split = recommend::read_split(choice.path());
+  const auto epoch = [&](int64_t rows) { return static_cast<double>(rows / train.batch); };
+  const double epochs = static_cast<double>(best) / epoch(split.train.size());
+  Value values = read_toml(choice.config());
+  for (const char* setting : {"data.refit=false", "train.score_every=0", "train.patience=0"}) {
+    merge_into(values, parse_assignment(setting));
+  }
+  auto again = std::make_unique<RecommendConfig>(values);
+  again->kept_split = choice.path().string();
+  again->train_on_validation = true;
+  again->train.steps = std::llround(epochs * epoch(split.train.size() + split.valid.size()));
+  return again;
 }
 
 std::unique_ptr<Training> RecommendConfig::open() {

@@ -18,6 +18,7 @@ struct InteractionDataOptions {
   int64_t user_core = 0, item_core = 0;
   recommend::SplitOptions split;
   std::string select_on = "valid";
+  bool refit = true;
 
   void fields(Fields& f);
 };
@@ -31,10 +32,13 @@ class RecommendConfig : public Config {
   std::unique_ptr<Training> open() override;
   void settle_as(const Config&) override {}
   void continue_from(const RunFolder& run) override;
+  bool chooses_length() const override;
+  std::unique_ptr<Config> after_choice(const RunFolder& choice) const override;
 
   InteractionDataOptions data;
   recommend::NodeEncoderOptions encoder;
   std::string kept_split;  // the folder with the split of a run that goes on; "" without
+  bool train_on_validation = false;
 
  private:
   void own_fields(Fields& f) override;

@@ -23,7 +23,10 @@ constexpr int64_t kDepth = 20;  // of the online score
 recommend::Split open_data(const RecommendConfig& config, recommend::ReadReport& report,
                            recommend::CoreReport& core) {
   const InteractionDataOptions& data = config.data;
-  if (!config.kept_split.empty()) return recommend::read_split(config.kept_split);
+  if (!config.kept_split.empty()) {
+    auto split = recommend::read_split(config.kept_split);
+    return config.train_on_validation ? recommend::without_validation(split) : split;
+  }
   if (data.path.empty()) {
     throw Error(ErrorKind::usage, {.what = "data.path is empty",
                                    .fix = "Say where the interactions are: --data ratings.csv"});
@@ -50,6 +53,22 @@ recommend::Split open_data(const RecommendConfig& config, recommend::ReadReport&
 RecommendTraining::RecommendTraining(RecommendConfig& config)
     : config_(config),
       split_(std::make_shared<const recommend::Split>(open_data(config, report_, core_))) {
+  const auto micro = [&](const char* name, int64_t value) {
+    if (value == 0) return;
+    throw Error(ErrorKind::usage,
+                {.what = fmt::format("train.{} on interactions", name),
+                 .expected = "0: a step spreads all embeddings, parts of it would save nothing"});
+  };
+  micro("micro_batch", config.train.micro_batch);
+  micro("micro_tokens", config.train.micro_tokens);
+  if (config.train.score_every > 0 && config.data.select_on == "valid" &&
+      split_->valid.size() == 0) {
+    throw Error(ErrorKind::usage,
+                {.what = "no interactions for validation",
+                 .got = fmt::format("{} users with {} training interactions", split_->train.users(),
+                                    split_->train.size()),
+                 .fix = "Train without online scores: --set train.score_every=0"});
+  }
   if (config.train.score_every > 0 && config.data.select_on == "test" && split_->test.size() == 0) {
     throw Error(ErrorKind::usage,
                 {.what = "data.select_on = \"test\"", .got = "data without a test part"});
@@ -153,13 +172,13 @@ Value suitable_interaction_settings(const RecommendConfig& wanted) {
   const auto rows = static_cast<double>(open_data(unscored, report, core).train.size());
   const double batch =
       std::clamp(std::exp2(std::floor(std::log2(std::max(rows / 8, 2.0)))), 2.0, 2048.0);
-  const double epochs = std::clamp(20e6 / rows, 10.0, 100.0);
-  Value settings = parse_toml(fmt::format(R"([data]
+  const double epochs = std::clamp(40e6 / rows, 20.0, 200.0);
+  return parse_toml(fmt::format(R"([data]
 modality = "interactions"
 [encoder]
 graph.layers = 1
 [method]
-name = "ranking"
+name = "collaborative"
 [optimizer]
 name = "adam"
 weight_decay = 0
@@ -172,14 +191,11 @@ warmup_epochs = 0
 batch = {}
 epochs = {}
 score_every = 1
+patience = 10
 )",
-                                          rows < 100'000 ? 5e-3 : 1e-3, static_cast<int64_t>(batch),
-                                          static_cast<int64_t>(epochs)),
-                              "the settings for this data");
-  if (wanted.method_name == "ranking") {
-    merge_into(settings, parse_assignment("method.temperature=0.12"));
-  }
-  return settings;
+                                rows < 100'000 ? 5e-3 : 1e-3, static_cast<int64_t>(batch),
+                                static_cast<int64_t>(epochs)),
+                    "the settings for this data");
 }
 
 }  // namespace vistas::recipe

@@ -151,6 +151,14 @@ Split make_split(const Interactions& data, const SplitOptions& options) {
                .fix = "Choose other shares or another kind of split"});
 }
 
+Split without_validation(const Split& split) {
+  Split out = split;
+  out.train = merged({&split.train, &split.valid});
+  out.valid = chosen_rows(split.valid, std::vector<uint8_t>(split.valid.item.size()));
+  out.how += "; then trained on validation too";
+  return out;
+}
+
 Split with_validation(const Split& split, double share, int64_t seed) {
   Split out = divided(
       split.train, ratio(split.train, share, 0, true, seed),

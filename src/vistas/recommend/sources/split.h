@@ -39,6 +39,9 @@ Split make_split(const Interactions& data, const SplitOptions& options);
 // The split with a share of each user's training interactions, drawn, as validation.
 Split with_validation(const Split& split, double share, int64_t seed);
 
+// The split whose validation part is trained on too.
+Split without_validation(const Split& split);
+
 // Repeats until nothing changes: leaves out users with fewer than `per_user` and items with fewer
 // than `per_item` interactions.
 struct CoreReport {
