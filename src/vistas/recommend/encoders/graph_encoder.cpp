@@ -3,21 +3,10 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "vistas/learn/layers.h"
 #include "vistas/recommend/graph/noise.h"
 
 namespace vistas::recommend {
-namespace {
-
-at::Tensor glorot(int64_t rows, int64_t dim, const at::Generator& generator) {
-  const double bound = std::sqrt(6.0 / static_cast<double>(rows + dim));
-  return at::empty({rows, dim}).uniform_(-bound, bound, generator);
-}
-
-}  // namespace
-
 std::string describe(const GraphEncoderOptions& options) {
   if (options.layers == 0) return "matrix factorisation";
   return fmt::format("LightGCN, {} layer{}", options.layers, options.layers == 1 ? "" : "s");
@@ -31,8 +20,8 @@ GraphEncoder::GraphEncoder(std::shared_ptr<const BipartiteGraph> graph, int64_t 
                            const GraphEncoderOptions& options, uint64_t seed)
     : graph_(std::move(graph)), options_(options) {
   at::Generator generator = learn::initial_values(seed);
-  table_ = register_parameter("table", at::cat({glorot(graph_->users(), dim, generator),
-                                                glorot(graph_->items(), dim, generator)}));
+  table_ = register_parameter("table", at::cat({glorot_uniform(graph_->users(), dim, generator),
+                                                glorot_uniform(graph_->items(), dim, generator)}));
 }
 
 GraphEncoder::Spread GraphEncoder::spread(const SpreadOptions& options) const {

@@ -1,6 +1,7 @@
 // Encoders of users and items.
 #pragma once
 
+#include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
 #include "vistas/learn/encoder.h"
@@ -13,6 +14,9 @@ struct NodeEmbeddings {
   at::Tensor users;  // [U, d]
   at::Tensor items;  // [I, d]
 };
+
+// A table [rows, columns] of Glorot's uniform values, of variance 2 / (rows + columns).
+at::Tensor glorot_uniform(int64_t rows, int64_t columns, const at::Generator& generator);
 
 class NodeEncoder : public learn::Encoder {
  public:
