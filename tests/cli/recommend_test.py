@@ -109,7 +109,8 @@ class Recommend(support.ProgramTest):
         for method, settings in (("sgl", ["encoder.graph.layers=2"]),
                                  ("simgcl", ["encoder.graph.with_table=false"]),
                                  ("xsimgcl", ["method.loss=bpr", "encoder.graph.layers=2",
-                                              "encoder.graph.with_table=false"])):
+                                              "encoder.graph.with_table=false"]),
+                                 ("ncl", ["encoder.graph.layers=2", "method.prototypes=5"])):
             with self.subTest(method):
                 self.succeeds("train", "seen.tsv", "--out", method, "--method", method, *SMALL,
                               *support.settings(["train.score_every=0", *settings]))

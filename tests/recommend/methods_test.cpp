@@ -2,7 +2,9 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
+#include <tuple>
 
 #include "support/errors.h"
 #include "support/rows.h"
@@ -14,6 +16,7 @@
 #include "vistas/contrast/sampled_softmax.h"
 #include "vistas/recommend/graph/noise.h"
 #include "vistas/recommend/methods/graph_contrast.h"
+#include "vistas/recommend/methods/ncl.h"
 
 namespace vistas::recommend {
 namespace {
@@ -180,6 +183,51 @@ TEST(GraphContrast, XSimGclMakesOnePass) {
   EXPECT_FALSE(at::allclose(live[0], rows_of(*encoder, batch).users)) << "noise";
   test::expect_error([&] { XSimGcl(encoder, {.layer = 3}, 1); }, "at most encoder.graph.layers, 2",
                      ErrorKind::usage);
+}
+
+// Two steps an epoch. Centres are made at the beginning of epoch 1 and kept to its end.
+TEST(GraphContrast, NclFindsNodesInNeighboursAndClusters) {
+  const auto encoder = small_encoder(2);
+  Ncl method(encoder, {.prototypes = 2, .prototype_weight = 0.5, .prototypes_from = 1}, 1);
+  const learn::Batch batch = small_batch();
+  const auto at_step = [&](int64_t step) {
+    method.begin_step({.step = step, .total = 8, .per_epoch = 2});
+    return method.embed(batch).live;
+  };
+  const at::Tensor users = at::tensor({0, 1, 2}, at::kLong);
+  auto live = at_step(1);
+  const auto spread = encoder->spread();
+  EXPECT_TRUE(at::equal(live[2], spread.layers[2].index({users})));
+  EXPECT_TRUE(at::equal(live[4], spread.layers[0].index({users})));
+  const auto plain = [&] {
+    return (contrast::info_nce(live[0], live[1], {.temperature = 0.12}) +
+            0.1 * (contrast::info_nce(live[2], live[4], {.temperature = 0.1}) +
+                   contrast::info_nce(live[3], live[5], {.temperature = 0.1})))
+        .item<double>();
+  };
+  EXPECT_NEAR(method.loss({live, {}}, batch).item<double>(), plain(), 1e-6) << "no clusters yet";
+  live = at_step(2);
+  const auto buffers = method.named_buffers();
+  const at::Tensor made = buffers["user_centres"].clone(), cluster = buffers["cluster"];
+  double want = plain();
+  for (const auto& [centres, rows, nodes] :
+       {std::tuple{buffers["user_centres"], live[4], users},
+        std::tuple{buffers["item_centres"], live[5], at::tensor({4, 5, 7}, at::kLong)}}) {
+    const at::Tensor unit = contrast::unit_rows(centres), e = contrast::unit_rows(rows);
+    for (int64_t i = 0; i < 3; ++i) {
+      const at::Tensor p = at::mv(unit, e[i]).div(0.1).softmax(0);
+      want -= 0.5 / 3 * std::log(p[cluster[nodes[i]].item<int64_t>()].item<double>());
+    }
+  }
+  EXPECT_NEAR(method.loss({live, {}}, batch).item<double>(), want, 1e-5);
+  {
+    const at::NoGradGuard no_grad;
+    encoder->parameters().front().mul_(-1);
+  }
+  at_step(3);
+  EXPECT_TRUE(at::equal(method.named_buffers()["user_centres"], made)) << "within an epoch";
+  at_step(4);
+  EXPECT_FALSE(at::allclose(method.named_buffers()["user_centres"], made));
 }
 
 // In float64, without noise, whose signs are constants.

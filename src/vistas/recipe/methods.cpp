@@ -23,6 +23,7 @@
 #include "vistas/methods/swav.h"
 #include "vistas/methods/vicreg.h"
 #include "vistas/recommend/methods/graph_contrast.h"
+#include "vistas/recommend/methods/ncl.h"
 
 namespace vistas::recipe {
 namespace {
@@ -85,6 +86,8 @@ std::vector<MethodEntry>& table() {
        Choice<r::SimGcl, r::NoiseOptions>::make},
       {"xsimgcl", "collaborative with noise; a layer's nodes find themselves in the mean", "", "",
        Choice<r::XSimGcl, r::XSimGclOptions>::make},
+      {"ncl", "collaborative; nodes find themselves in their neighbours' neighbours and clusters",
+       "", "", Choice<r::Ncl, r::NclOptions>::make},
       {"distill", "embeddings or similarities of a teacher are the targets", "simclr", "",
        Choice<m::Distill, m::DistillOptions>::make},
   };

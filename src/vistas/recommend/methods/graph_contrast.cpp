@@ -12,14 +12,6 @@ namespace {
 // Views of layer-wise draws are this far apart.
 constexpr uint32_t kViews = 1 << 16;
 
-// The rows of both sides in one view: of the users and items of a batch.
-void add_view(std::vector<at::Tensor>& out, const at::Tensor& table, const at::Tensor& users,
-              const at::Tensor& items) {
-  const auto rows =
-      at::embedding(table, at::cat({users, items})).split({users.size(0), items.size(0)});
-  out.insert(out.end(), rows.begin(), rows.end());
-}
-
 // The rows begin .. end of the table but those of `nodes`.
 at::Tensor all_but(const at::Tensor& table, int64_t begin, int64_t end, const at::Tensor& nodes) {
   const at::Tensor others = at::ones({end - begin}, at::kBool).index_fill_(0, nodes - begin, 0);
@@ -31,6 +23,13 @@ at::Tensor all_but(const at::Tensor& table, int64_t begin, int64_t end, const at
 void ContrastOptions::fields(Fields& f) {
   f.add("weight", weight, "of the second task", {0, 1e4});
   f.add("temperature", temperature, "divides the cosines of the second task", {1e-4, 1e4});
+}
+
+void GraphContrast::add_view(std::vector<at::Tensor>& out, const at::Tensor& table,
+                             const at::Tensor& users, const at::Tensor& items) {
+  const auto rows =
+      at::embedding(table, at::cat({users, items})).split({users.size(0), items.size(0)});
+  out.insert(out.end(), rows.begin(), rows.end());
 }
 
 GraphContrast::GraphContrast(const std::shared_ptr<learn::Encoder>& encoder,

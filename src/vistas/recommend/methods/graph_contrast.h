@@ -30,6 +30,9 @@ class GraphContrast : public Collaborative {
 
  protected:
   at::Tensor contrast_loss(const std::vector<at::Tensor>& contrasted) override;
+  // Appends the rows of users and those of items in a view.
+  static void add_view(std::vector<at::Tensor>& out, const at::Tensor& table,
+                       const at::Tensor& users, const at::Tensor& items);
 
   ContrastOptions contrast_;
   uint64_t seed_;
