@@ -21,6 +21,7 @@
 #include "vistas/contrast/gist.h"
 #include "vistas/contrast/in_batch_softmax.h"
 #include "vistas/contrast/info_nce.h"
+#include "vistas/contrast/item_softmax.h"
 #include "vistas/contrast/lifted_structure.h"
 #include "vistas/contrast/matryoshka.h"
 #include "vistas/contrast/multi_similarity.h"
@@ -117,6 +118,9 @@ at::Tensor items(const LossInputs& in, const InBatchSoftmaxOptions& options) {
 at::Tensor drawn_items(const LossInputs& in, const SampledSoftmaxOptions& options) {
   return sampled_softmax(in.a, in.b, in.negative, options);
 }
+at::Tensor catalogue(const LossInputs& in, const ItemSoftmaxOptions& options) {
+  return item_softmax(in.a, in.b, at::arange(in.a.size(0), at::kLong), options);
+}
 at::Tensor labelled_views(const LossInputs& in, const SupConOptions& options) {
   return sup_con(in.a, in.b, in.labels, options);
 }
@@ -202,6 +206,9 @@ const std::vector<LossEntry>& losses() {
       {"sampled_softmax", "sampled_softmax.h", pairs + ", drawn negatives",
        "users and items, with negatives drawn for the whole batch", "Jean 2015",
        kCall<SampledSoftmaxOptions, drawn_items>},
+      {"item_softmax", "item_softmax.h", "queries, all items, targets",
+       "users and a whole catalogue of items, or some drawn from it", "Klenitskiy 2023",
+       kCall<ItemSoftmaxOptions, catalogue>},
       {"bpr", "bpr.h", triples, "users, items and sampled items", "Rendle 2009",
        kTriples<BprOptions, bpr>},
       {"nnclr", "nnclr.h", "predictions, projections, a queue",
