@@ -19,7 +19,7 @@ FLOORS = {
 WINGS = {"vision", "text", "recommend"}
 # Built and tested without LibTorch.
 NO_TORCH = ("base", "look", "vision/sources", "vision/views", "text/sources", "text/tokenizers",
-            "text/views", "recommend/sources")
+            "text/views", "recommend/sources", "recommend/views")
 TORCH = re.compile(r"^(ATen|torch|c10)/")
 # The LibTorch headers that a header may include: they cost little.
 LIGHT = {"ATen/core/Tensor.h", "ATen/core/Generator.h", "c10/core/Device.h"}

@@ -167,8 +167,30 @@ double mean_loss(const std::vector<learn::StepReport>& reports, size_t begin, si
 
 std::vector<std::string> names() {
   std::vector<std::string> out;
-  for (const MethodEntry& entry : methods()) out.push_back(entry.name);
+  for (const MethodEntry& entry : methods()) {
+    if (!entry.views.empty()) out.push_back(entry.name);  // others are not for pictures
+  }
   return out;
+}
+
+// These want an encoder of sequences; tests/recommend/next_item_test.cpp trains and resumes them.
+TEST(SequenceMethods, HaveOptionsARecipeAndAPage) {
+  const std::string page = read_file(fs::path(VISTAS_SOURCE_DIR) / "docs" / "recommend.md");
+  const fs::path recipes = fs::path(VISTAS_SOURCE_DIR) / "recipes" / "recommend";
+  std::map<std::string, std::string> found;
+  for (const auto& file : fs::directory_iterator(recipes)) {
+    found[read_config(read_toml(file.path()))->method_name] = file.path().filename().string();
+  }
+  int count = 0;
+  for (const MethodEntry& entry : methods()) {
+    if (entry.sequences.empty()) continue;
+    SCOPED_TRACE(entry.name);
+    ++count;
+    expect_options_round_trip(entry.choose);
+    EXPECT_NE(page.find("| `" + entry.name + "` |"), std::string::npos);
+    EXPECT_TRUE(found.contains(entry.name));
+  }
+  EXPECT_EQ(count, 3);
 }
 
 std::vector<Variant> methods_and_variants() {

@@ -12,9 +12,7 @@
 #include "vistas/recipe/text_run.h"
 
 namespace vistas::recipe {
-namespace {
 
-// The text at group.name; `fallback` where there is none.
 std::string text_at(const Value& values, const std::string& group, const std::string& name,
                     std::string fallback) {
   const auto found = values.table().find(group);
@@ -27,6 +25,8 @@ std::string text_at(const Value& values, const std::string& group, const std::st
   only.all().front().set(member->second);
   return fallback;
 }
+
+namespace {
 
 std::string where_of(const Value& values, const std::string& group, const std::string& name) {
   return values.table().at(group).table().at(name).where;

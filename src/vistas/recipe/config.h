@@ -65,6 +65,10 @@ std::unique_ptr<Config> read_config(const Value& values);
 // read_config(), with few leaves; those in `wanted` are not among them unless they are kept.
 Value suitable_settings(const Value& wanted);
 
+// The text at group.name of a tree; `fallback` where there is none.
+std::string text_at(const Value& values, const std::string& group, const std::string& name,
+                    std::string fallback);
+
 // Lines "key: a -> b" for every field in which two configurations differ.
 std::vector<std::string> differences(const Config& a, const Config& b);
 

@@ -24,6 +24,7 @@
 #include "vistas/methods/vicreg.h"
 #include "vistas/recommend/methods/graph_contrast.h"
 #include "vistas/recommend/methods/ncl.h"
+#include "vistas/recommend/methods/next_item.h"
 
 namespace vistas::recipe {
 namespace {
@@ -90,6 +91,12 @@ std::vector<MethodEntry>& table() {
        "", "", Choice<r::Ncl, r::NclOptions>::make},
       {"distill", "embeddings or similarities of a teacher are the targets", "simclr", "",
        Choice<m::Distill, m::DistillOptions>::make},
+      {"next_item", "every position of a sequence finds the next item (SASRec)", "", "",
+       Choice<r::NextItem, r::NextItemOptions>::make, "next"},
+      {"cl4srec", "next_item, and altered views of a sequence attract", "", "",
+       Choice<r::SequenceContrast, r::SequenceContrastOptions>::make, "altered"},
+      {"duorec", "next_item, and sequences with the same next item attract", "", "",
+       Choice<r::SequenceContrast, r::SequenceContrastOptions>::make, "same_target"},
   };
   return entries;
 }

@@ -54,6 +54,9 @@ struct MethodEntry {
   std::string views;       // the view recipe it is published with
   std::string settings{};  // TOML: what suits runs of minutes to hours on small pictures
   std::unique_ptr<MethodChoice> (*choose)();
+  // For methods of sequences of items alone: "next", "altered" or "same_target", the views of
+  // recommend/tasks/sequence_batches.h that they compare.
+  std::string sequences{};
 };
 
 const std::vector<MethodEntry>& methods();

@@ -30,14 +30,19 @@ void InteractionDataOptions::fields(Fields& f) {
 }
 
 RecommendConfig::RecommendConfig(const Value& values) : Config(values) {
-  if (method_name.empty()) method_name = "collaborative";
-  method = method_named(method_name, "method").choose();
+  encoder.name = text_at(values, "encoder", "name", "");
+  if (method_name.empty()) method_name = encoder.name == "sequence" ? "next_item" : "collaborative";
+  const MethodEntry& entry = method_named(method_name, "method");
+  if (encoder.name.empty()) encoder.name = entry.sequences.empty() ? "graph" : "sequence";
+  if (encoder.name == "sequence") data.split.kind = "leave_one_out";
+  method = entry.choose();
   fields().set_all(values);
 }
 
 void RecommendConfig::own_fields(Fields& f) {
   f.group("data", data);
   f.group("encoder", encoder);
+  f.group("views", views);
 }
 
 void RecommendConfig::continue_from(const RunFolder& run) {
@@ -62,7 +67,10 @@ std::unique_ptr<Config> RecommendConfig::after_choice(const RunFolder& choice) c
   auto again = std::make_unique<RecommendConfig>(values);
   again->kept_split = choice.path().string();
   again->train_on_validation = true;
-  again->train.steps = std::llround(epochs * epoch(split.train.size() + split.valid.size()));
+  // A sample of sequences is a user, of whom there are no more.
+  again->train.steps = encoder.name == "sequence"
+                           ? best
+                           : std::llround(epochs * epoch(split.train.size() + split.valid.size()));
   return again;
 }
 

@@ -8,6 +8,7 @@
 #include "vistas/recommend/encoders/encoders.h"
 #include "vistas/recommend/sources/layout.h"
 #include "vistas/recommend/sources/split.h"
+#include "vistas/recommend/views/sequence_views.h"
 
 namespace vistas::recipe {
 
@@ -25,7 +26,8 @@ struct InteractionDataOptions {
 
 class RecommendConfig : public Config {
  public:
-  // Where `values` name no method it is `ranking`.
+  // Where `values` name no method it is `collaborative`, or `next_item` for the encoder `sequence`,
+  // which methods of sequences have by default, with the last interactions of users left out.
   explicit RecommendConfig(const Value& values);
 
   const std::string& data_path() const override { return data.path; }
@@ -37,6 +39,7 @@ class RecommendConfig : public Config {
 
   InteractionDataOptions data;
   recommend::NodeEncoderOptions encoder;
+  recommend::SequenceViewOptions views;
   std::string kept_split;  // the folder with the split of a run that goes on; "" without
   bool train_on_validation = false;
 

@@ -11,6 +11,7 @@
 #include "vistas/recommend/sources/split_file.h"
 #include "vistas/recommend/sources/summary.h"
 #include "vistas/recommend/tasks/recommender.h"
+#include "vistas/recommend/tasks/sequence_batches.h"
 
 namespace fs = std::filesystem;
 
@@ -48,13 +49,35 @@ recommend::Split open_data(const RecommendConfig& config, recommend::ReadReport&
   return split;
 }
 
+std::shared_ptr<const learn::BatchMaker> batches_of(
+    const RecommendConfig& config, std::shared_ptr<const recommend::Interactions> train) {
+  const std::string& sequences = method_named(config.method_name, "method").sequences;
+  if (sequences.empty() != (config.encoder.name != "sequence")) {
+    throw Error(ErrorKind::usage,
+                {.what = fmt::format("method.name = \"{}\"", config.method_name),
+                 .got = fmt::format("encoder.name = \"{}\"", config.encoder.name),
+                 .expected = sequences.empty() ? "a method of sequences: next_item, cl4srec, duorec"
+                                               : "encoder.name = \"sequence\""});
+  }
+  if (sequences.empty()) return std::make_shared<recommend::InteractionBatches>(std::move(train));
+  using Views = recommend::SequenceViews;
+  const recommend::SequenceBatchOptions options{.max_length = config.encoder.sequence.max_length,
+                                                .views = sequences == "altered" ? Views::altered
+                                                         : sequences == "same_target"
+                                                             ? Views::same_target
+                                                             : Views::none,
+                                                .altered = config.views,
+                                                .seed = static_cast<uint64_t>(config.train.seed)};
+  return std::make_shared<recommend::SequenceBatches>(std::move(train), options);
+}
+
 }  // namespace
 
 RecommendTraining::RecommendTraining(RecommendConfig& config)
     : config_(config),
       split_(std::make_shared<const recommend::Split>(open_data(config, report_, core_))) {
   const auto micro = [&](const char* name, int64_t value) {
-    if (value == 0) return;
+    if (value == 0 || config.encoder.name == "sequence") return;
     throw Error(ErrorKind::usage,
                 {.what = fmt::format("train.{} on interactions", name),
                  .expected = "0: a step spreads all embeddings, parts of it would save nothing"});
@@ -73,6 +96,10 @@ RecommendTraining::RecommendTraining(RecommendConfig& config)
     throw Error(ErrorKind::usage,
                 {.what = "data.select_on = \"test\"", .got = "data without a test part"});
   }
+}
+
+int64_t RecommendTraining::size() const {
+  return batches_of(config_, {split_, &split_->train})->size();
 }
 
 uint64_t RecommendTraining::fingerprint() const {
@@ -96,13 +123,12 @@ std::vector<std::pair<std::string, std::string>> RecommendTraining::summary() co
 
 learn::TrainParts RecommendTraining::parts() {
   learn::TrainParts parts;
+  parts.data = batches_of(config_, {split_, &split_->train});
   parts.method = config_.method->build(
       [&](uint64_t seed) {
         return recommend::make_node_encoder(config_.encoder, split_->train, seed);
       },
       static_cast<uint64_t>(config_.train.seed));
-  parts.data = std::make_shared<recommend::InteractionBatches>(
-      std::shared_ptr<const recommend::Interactions>(split_, &split_->train));
   parts.train = config_.train;
   parts.optimizer = config_.optimizer;
   parts.schedule = config_.schedule;
@@ -164,14 +190,54 @@ bool holds_interactions(const std::string& path) {
   }
 }
 
+namespace {
+
+// The largest power of two that is no more than this part of the samples, 2 .. most.
+int64_t suitable_batch(double samples, double part, double most) {
+  return static_cast<int64_t>(
+      std::clamp(std::exp2(std::floor(std::log2(std::max(samples / part, 2.0)))), 2.0, most));
+}
+
+Value suitable_sequence_settings(const RecommendConfig& wanted,
+                                 const recommend::Interactions& train) {
+  const auto rows = static_cast<double>(train.size());
+  return parse_toml(
+      fmt::format(R"([data]
+modality = "interactions"
+[encoder]
+name = "sequence"
+[method]
+name = "{}"
+bf16 = true
+[optimizer]
+name = "adam"
+weight_decay = 0
+[schedule]
+name = "constant"
+lr = 1e-3
+lr_scaling = "none"
+warmup_epochs = 0
+[train]
+batch = {}
+epochs = {}
+score_every = 1
+patience = 10
+)",
+                  wanted.method_name, suitable_batch(static_cast<double>(train.users()), 16, 256),
+                  static_cast<int64_t>(std::clamp(6e6 / rows, 10.0, 200.0))),
+      "the settings for this data");
+}
+
+}  // namespace
+
 Value suitable_interaction_settings(const RecommendConfig& wanted) {
   recommend::ReadReport report;
   recommend::CoreReport core;
   RecommendConfig unscored = wanted;
   unscored.train.score_every = 0;
-  const auto rows = static_cast<double>(open_data(unscored, report, core).train.size());
-  const double batch =
-      std::clamp(std::exp2(std::floor(std::log2(std::max(rows / 8, 2.0)))), 2.0, 2048.0);
+  const recommend::Interactions train = open_data(unscored, report, core).train;
+  if (wanted.encoder.name == "sequence") return suitable_sequence_settings(wanted, train);
+  const auto rows = static_cast<double>(train.size());
   const double epochs = std::clamp(40e6 / rows, 20.0, 200.0);
   return parse_toml(fmt::format(R"([data]
 modality = "interactions"
@@ -193,7 +259,7 @@ epochs = {}
 score_every = 1
 patience = 10
 )",
-                                rows < 100'000 ? 5e-3 : 1e-3, static_cast<int64_t>(batch),
+                                rows < 100'000 ? 5e-3 : 1e-3, suitable_batch(rows, 8, 2048),
                                 static_cast<int64_t>(epochs)),
                     "the settings for this data");
 }

@@ -17,8 +17,10 @@ class RecommendTraining : public Training {
  public:
   explicit RecommendTraining(RecommendConfig& config);
 
-  int64_t size() const override { return split_->train.size(); }
-  std::string unit() const override { return "interaction"; }
+  int64_t size() const override;
+  std::string unit() const override {
+    return config_.encoder.name == "sequence" ? "sequence" : "interaction";
+  }
   uint64_t fingerprint() const override;
   std::vector<std::pair<std::string, std::string>> summary() const override;
   learn::TrainParts parts() override;

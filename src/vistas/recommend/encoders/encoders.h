@@ -8,6 +8,7 @@
 #include "vistas/base/options.h"
 #include "vistas/recommend/encoders/graph_encoder.h"
 #include "vistas/recommend/encoders/node_encoder.h"
+#include "vistas/recommend/encoders/sequence_encoder.h"
 
 namespace vistas::recommend {
 
@@ -15,11 +16,12 @@ struct NodeEncoderOptions {
   std::string name = "graph";
   int64_t dim = 64;
   GraphEncoderOptions graph{};
+  SequenceEncoderOptions sequence{};
 
   void fields(Fields& f);
 };
 
-// "matrix factorisation", "LightGCN, 2 layers"
+// "matrix factorisation", "LightGCN, 2 layers", "SASRec, 2 layers, 2 heads, the last 50 items"
 std::string describe(const NodeEncoderOptions& options);
 
 // An encoder of the users and items of `train` with initial values drawn from `seed`.
