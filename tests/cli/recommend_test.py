@@ -120,6 +120,22 @@ class Recommend(support.ProgramTest):
         self.fails(2, ["at most encoder.graph.layers, 1"], "train", "seen.tsv", "--out", "x",
                    "--method", "xsimgcl", "--set", "method.layer=2")
 
+    def test_new_items_are_known_by_their_attributes(self):
+        support.write(self.folder / "items.tsv", "item\ttaste\tprice\n" + "".join(
+            f"i{i}\tt{i // ITEMS}\t{i % 7}\n" for i in range(TASTES * ITEMS)))
+        told = self.succeeds("train", "seen.tsv", "--out", "towers", "--item-features", "items.tsv",
+                             *SMALL, *support.settings(["data.split.kind=cold_items"])).out
+        for words in ("two towers", "150 described, 0 not"):
+            self.assertIn(words, told)
+        row = self.succeeds("eval", "towers", "--tasks", "ranking", "--at", "3", "--json",
+                            "-").json()["rows"][0]
+        self.assertGreater(row["hit_rate"], 0.7)  # 15 new items, some 3 of the user's taste
+        self.fails(2, ["encoder.name", "towers"], "train", "seen.tsv", "--out", "x",
+                   "--item-features", "items.tsv", "--set", "encoder.name=graph")
+        support.write(self.folder / "others.tsv", "item\tgenre\nx1\tdrama\n")
+        self.fails(3, ["others.tsv", "in no interaction"], "train", "seen.tsv", "--out", "x",
+                   "--item-features", "others.tsv")
+
     def test_folders_of_pictures_stay_what_they_are(self):
         for name in ("test.png", "test.small.png", "train.png"):
             support.write(self.folder / "photos" / name, support.picture("circle", 1))

@@ -89,5 +89,19 @@ TEST(FullRanking, MasksWhatIsKnown) {
   EXPECT_NEAR(scores[1].mean.mrr, (0.5 + 1) / 2, 1e-12);
 }
 
+// Item d is not in training: a test of d alone ranks it alone.
+TEST(FullRanking, RanksNewItemsAmongThemselves) {
+  const NodeEmbeddings nodes{at::ones({3, 1}), at::tensor({4.0f, 3.0f, 2.0f, 1.0f}).view({4, 1})};
+  Interactions test = *few();
+  test.starts = {0, 1, 1, 2};
+  test.item = {3, 3};
+  const auto train = few();
+  EXPECT_EQ(new_items(*train, test), (std::vector<bool>{false, false, false, true}));
+  EXPECT_EQ(full_ranking(nodes, test, {train.get()}, {1})[0].mean.recall, 1);
+  test.item = {3, 1};
+  EXPECT_TRUE(new_items(*train, test).empty());
+  EXPECT_EQ(full_ranking(nodes, test, {train.get()}, {1})[0].mean.recall, 0.5);
+}
+
 }  // namespace
 }  // namespace vistas::recommend

@@ -26,7 +26,8 @@ constexpr int64_t kMost = 1'000'000'000;  // of epochs, and of samples in a batc
 
 struct TrainArguments {
   std::string input, data, out, resume;
-  std::string method, encoder, on_bad_image, epochs, batch, micro_batch, device, precision;
+  std::string method, encoder, item_features, on_bad_image, epochs, batch, micro_batch, device,
+      precision;
   std::vector<std::string> columns;
   std::vector<std::string> sets;
   std::string max_time;
@@ -46,6 +47,7 @@ Value overrides(const TrainArguments& a) {
   text("data.path", a.data);
   text("method.name", a.method);
   text("encoder.start", a.encoder);
+  text("data.item_features", a.item_features);
   if (!a.columns.empty()) {
     ValueList names;
     for (const std::string& name : a.columns) names.push_back(Value{.data = name});
@@ -359,6 +361,11 @@ Command train_command() {
                        "for --set data.columns=[...] [as the file looks]")
             ->delimiter(',')
             ->allow_extra_args(false)
+            ->group("Data");
+        app.add_option("--item-features", a->item_features,
+                       "interactions: attributes of items, or their embeddings by another run; "
+                       "short for --set data.item_features=...")
+            ->type_name("FILE")
             ->group("Data");
         app.add_option("--set", a->sets, "one setting, KEY=VALUE; may be given many times")
             ->type_name("KEY=VALUE")

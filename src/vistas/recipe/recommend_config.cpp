@@ -19,6 +19,10 @@ void InteractionDataOptions::fields(Fields& f) {
         {0, 1e9});
   f.add("item_core", item_core, "the same for items", {0, 1e9});
   f.group("split", split);
+  f.add("item_features", item_features,
+        "towers: what is known of items: attributes (JSON, TSV, RecBole's .item), or embeddings of "
+        "another run (.safetensors of `vistas embed`)");
+  f.add("user_features", user_features, "the same of users");
   f.add(
       "select_on", select_on,
       "what the online score is of: a validation part, a tenth of the training interactions where "
@@ -31,7 +35,14 @@ void InteractionDataOptions::fields(Fields& f) {
 
 RecommendConfig::RecommendConfig(const Value& values) : Config(values) {
   encoder.name = text_at(values, "encoder", "name", "");
-  if (method_name.empty()) method_name = encoder.name == "sequence" ? "next_item" : "collaborative";
+  const bool featured = !text_at(values, "data", "item_features", "").empty() ||
+                        !text_at(values, "data", "user_features", "").empty();
+  if (encoder.name.empty() && featured) encoder.name = "towers";
+  if (method_name.empty()) {
+    method_name = encoder.name == "sequence" ? "next_item"
+                  : encoder.name == "towers" ? "ranking"
+                                             : "collaborative";
+  }
   const MethodEntry& entry = method_named(method_name, "method");
   if (encoder.name.empty()) encoder.name = entry.sequences.empty() ? "graph" : "sequence";
   if (encoder.name == "sequence") data.split.kind = "leave_one_out";

@@ -18,6 +18,7 @@ struct InteractionDataOptions {
   recommend::InteractionOptions file;
   int64_t user_core = 0, item_core = 0;
   recommend::SplitOptions split;
+  std::string item_features, user_features;
   std::string select_on = "valid";
   bool refit = true;
 
@@ -26,8 +27,9 @@ struct InteractionDataOptions {
 
 class RecommendConfig : public Config {
  public:
-  // Where `values` name no method it is `collaborative`, or `next_item` for the encoder `sequence`,
-  // which methods of sequences have by default, with the last interactions of users left out.
+  // Where `values` name no method it is `collaborative`; `next_item` for the encoder `sequence`,
+  // which methods of sequences have by default, with the last interactions of users left out;
+  // `ranking` for `towers`, which data with features has by default.
   explicit RecommendConfig(const Value& values);
 
   const std::string& data_path() const override { return data.path; }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <tuple>
 
 #include "vistas/base/error.h"
 #include "vistas/recommend/sources/split_file.h"
@@ -49,6 +50,27 @@ recommend::Split open_data(const RecommendConfig& config, recommend::ReadReport&
   return split;
 }
 
+recommend::TowerFeatures open_features(const RecommendConfig& config, const recommend::Split& split,
+                                       std::vector<recommend::FeatureReport>& reports) {
+  const auto& [items, users] = std::tie(config.data.item_features, config.data.user_features);
+  if (items.empty() && users.empty()) return {};
+  if (config.encoder.name != "towers") {
+    throw Error(ErrorKind::usage,
+                {.what = "data.item_features and data.user_features",
+                 .got = fmt::format("encoder.name = \"{}\"", config.encoder.name),
+                 .expected = "encoder.name = \"towers\", which alone reads features"});
+  }
+  if (!config.kept_split.empty()) return recommend::read_run_features(config.kept_split);
+  const auto read = [&](const std::string& file, const recommend::IdTable& ids) {
+    if (file.empty()) return recommend::Features{};
+    return recommend::read_features(file, ids, &reports.emplace_back());
+  };
+  recommend::TowerFeatures out;
+  out.users = read(users, *split.train.user_ids);
+  out.items = read(items, *split.train.item_ids);
+  return out;
+}
+
 std::shared_ptr<const learn::BatchMaker> batches_of(
     const RecommendConfig& config, std::shared_ptr<const recommend::Interactions> train) {
   const std::string& sequences = method_named(config.method_name, "method").sequences;
@@ -75,7 +97,8 @@ std::shared_ptr<const learn::BatchMaker> batches_of(
 
 RecommendTraining::RecommendTraining(RecommendConfig& config)
     : config_(config),
-      split_(std::make_shared<const recommend::Split>(open_data(config, report_, core_))) {
+      split_(std::make_shared<const recommend::Split>(open_data(config, report_, core_))),
+      features_(open_features(config, *split_, feature_reports_)) {
   const auto micro = [&](const char* name, int64_t value) {
     if (value == 0 || config.encoder.name == "sequence") return;
     throw Error(ErrorKind::usage,
@@ -108,7 +131,7 @@ uint64_t RecommendTraining::fingerprint() const {
 
 std::vector<std::pair<std::string, std::string>> RecommendTraining::summary() const {
   const recommend::Summary s = recommend::summarise(split_->train);
-  return {
+  std::vector<std::pair<std::string, std::string>> out = {
       {"data", config_.data.path},
       {"layout", report_.layouts.empty() ? "kept split" : report_.layouts.front()},
       {"users",
@@ -119,6 +142,8 @@ std::vector<std::pair<std::string, std::string>> RecommendTraining::summary() co
                             split_->train.size(), split_->valid.size(), split_->test.size())},
       {"density", fmt::format("{:.5f}, content {:016x}", s.density, s.hash)},
       {"encoder", recommend::describe(config_.encoder)}};
+  for (const auto& report : feature_reports_) out.emplace_back("features", report.summary());
+  return out;
 }
 
 learn::TrainParts RecommendTraining::parts() {
@@ -126,7 +151,7 @@ learn::TrainParts RecommendTraining::parts() {
   parts.data = batches_of(config_, {split_, &split_->train});
   parts.method = config_.method->build(
       [&](uint64_t seed) {
-        return recommend::make_node_encoder(config_.encoder, split_->train, seed);
+        return recommend::make_node_encoder(config_.encoder, split_->train, features_, seed);
       },
       static_cast<uint64_t>(config_.train.seed));
   parts.train = config_.train;
@@ -164,6 +189,7 @@ std::vector<std::string> RecommendTraining::uses() const {
 
 void RecommendTraining::write_files(const RunFolder& run) const {
   recommend::write_split(run.path(), *split_);
+  recommend::write_run_features(run.path(), features_);
 }
 
 bool holds_interactions(const std::string& path) {
@@ -239,12 +265,14 @@ Value suitable_interaction_settings(const RecommendConfig& wanted) {
   if (wanted.encoder.name == "sequence") return suitable_sequence_settings(wanted, train);
   const auto rows = static_cast<double>(train.size());
   const double epochs = std::clamp(40e6 / rows, 20.0, 200.0);
-  return parse_toml(fmt::format(R"([data]
+  return parse_toml(
+      fmt::format(R"([data]
 modality = "interactions"
 [encoder]
+name = "{}"
 graph.layers = 1
 [method]
-name = "collaborative"
+name = "{}"{}
 [optimizer]
 name = "adam"
 weight_decay = 0
@@ -259,9 +287,11 @@ epochs = {}
 score_every = 1
 patience = 10
 )",
-                                rows < 100'000 ? 5e-3 : 1e-3, suitable_batch(rows, 8, 2048),
-                                static_cast<int64_t>(epochs)),
-                    "the settings for this data");
+                  wanted.encoder.name, wanted.method_name,
+                  wanted.method_name == "ranking" ? "\ntemperature = 0.12\nmask_groups = true" : "",
+                  rows < 100'000 ? 5e-3 : 1e-3, suitable_batch(rows, 8, 2048),
+                  static_cast<int64_t>(epochs)),
+      "the settings for this data");
 }
 
 }  // namespace vistas::recipe

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "vistas/recipe/recommend_config.h"
+#include "vistas/recommend/encoders/tower_encoder.h"
 #include "vistas/recommend/sources/read_interactions.h"
 #include "vistas/recommend/tasks/interaction_batches.h"
 
@@ -33,6 +34,8 @@ class RecommendTraining : public Training {
   recommend::ReadReport report_;
   recommend::CoreReport core_;
   std::shared_ptr<const recommend::Split> split_;
+  std::vector<recommend::FeatureReport> feature_reports_;
+  recommend::TowerFeatures features_;
 };
 
 // Whether a path names interactions: a RecBole file (.inter), a split, or a table whose header

@@ -9,6 +9,7 @@
 #include "vistas/recommend/encoders/graph_encoder.h"
 #include "vistas/recommend/encoders/node_encoder.h"
 #include "vistas/recommend/encoders/sequence_encoder.h"
+#include "vistas/recommend/encoders/tower_encoder.h"
 
 namespace vistas::recommend {
 
@@ -17,6 +18,7 @@ struct NodeEncoderOptions {
   int64_t dim = 64;
   GraphEncoderOptions graph{};
   SequenceEncoderOptions sequence{};
+  TowerEncoderOptions towers{};
 
   void fields(Fields& f);
 };
@@ -24,8 +26,10 @@ struct NodeEncoderOptions {
 // "matrix factorisation", "LightGCN, 2 layers", "SASRec, 2 layers, 2 heads, the last 50 items"
 std::string describe(const NodeEncoderOptions& options);
 
-// An encoder of the users and items of `train` with initial values drawn from `seed`.
+// An encoder of the users and items of `train` with initial values drawn from `seed`. Towers take
+// the features.
 std::shared_ptr<NodeEncoder> make_node_encoder(const NodeEncoderOptions& options,
-                                               const Interactions& train, uint64_t seed);
+                                               const Interactions& train,
+                                               const TowerFeatures& features, uint64_t seed);
 
 }  // namespace vistas::recommend

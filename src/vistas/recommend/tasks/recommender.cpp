@@ -17,6 +17,16 @@ namespace fs = std::filesystem;
 
 namespace vistas::recommend {
 
+std::vector<bool> new_items(const Interactions& train, const Interactions& measured) {
+  const auto trained = item_counts(train), wanted = item_counts(measured);
+  std::vector<bool> out;
+  for (size_t item = 0; item < trained.size(); ++item) {
+    if (trained[item] > 0 && wanted[item] > 0) return {};
+    out.push_back(wanted[item] > 0);
+  }
+  return out;
+}
+
 std::vector<measure::ListScores> full_ranking(const NodeEmbeddings& nodes,
                                               const Interactions& measured,
                                               const std::vector<const Interactions*>& seen,
@@ -25,6 +35,7 @@ std::vector<measure::ListScores> full_ranking(const NodeEmbeddings& nodes,
   for (const Interactions* data : seen) known.push_back(item_lists(*data));
   search::RowFilter filter;
   for (const OwnIdLists& lists : known) filter.without.push_back(lists.view());
+  filter.allowed = new_items(*seen.front(), measured);
   const auto found = search::top_k(nodes.users, nodes.items, *std::ranges::max_element(ks),
                                    search::Metric::dot, filter);
   const OwnIdLists wanted = item_lists(measured);
@@ -45,6 +56,25 @@ std::vector<measure::ListScores> rank_valid(const NodeEncoder& encoder, const Sp
 NodeEmbeddings embed_all(const Recommender& recommender) {
   const Split& split = recommender.split;
   return recommender.encoder->embed(merged({&split.train, &split.valid, &split.test}));
+}
+
+namespace {
+
+constexpr char kUserFeatures[] = "user_features.safetensors";
+constexpr char kItemFeatures[] = "item_features.safetensors";
+
+}  // namespace
+
+TowerFeatures read_run_features(const fs::path& run) {
+  const auto read = [&](const char* name) {
+    return fs::exists(run / name) ? read_written_features(run / name) : Features{};
+  };
+  return {read(kUserFeatures), read(kItemFeatures)};
+}
+
+void write_run_features(const fs::path& run, const TowerFeatures& features) {
+  if (features.users.rows() > 0) write_features(run / kUserFeatures, features.users);
+  if (features.items.rows() > 0) write_features(run / kItemFeatures, features.items);
 }
 
 std::string encoder_json(const NodeEncoderOptions& options) {
@@ -72,7 +102,7 @@ Recommender load_recommender(const fs::path& run) {
   Recommender out{.split = read_split(run)};
   const Value json = parse_json(read_file(file), file.string());
   fields_of(out.options).set_all(json.table().at("encoder"));
-  out.encoder = make_node_encoder(out.options, out.split.train, 0);
+  out.encoder = make_node_encoder(out.options, out.split.train, read_run_features(run), 0);
   learn::load_into(TensorFile(checkpoint / "encoder.safetensors"), "",
                    learn::named_tensors(*out.encoder));
   out.encoder->eval();
