@@ -78,8 +78,8 @@ class Examples(support.ProgramTest):
         return None
 
     def test_the_list_names_the_commands(self):
-        for command in ("train", "eval", "embed", "near", "export", "recommend", "views", "info", "pack",
-                        "doctor"):
+        for command in ("train", "eval", "embed", "near", "export", "recommend", "baseline",
+                        "views", "info", "pack", "doctor"):
             self.assertIn(command, self.commands)
 
     def test_every_help_has_a_sentence_json_and_three_examples(self):

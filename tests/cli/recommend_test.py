@@ -78,6 +78,45 @@ class Recommend(support.ProgramTest):
         self.assertGreater(rows[1]["recall"], rows[0]["recall"])
         self.assertTrue((self.folder / "run/eval/ranking.json").exists())
 
+    def test_baselines_are_measured_as_the_run_is(self):
+        run = self.succeeds("baseline", "run", "--at", "5,20", "--json", "-").json()
+        names = [row["baseline"] for row in run["rows"]]
+        self.assertEqual(names[::2], ["popularity", "knn-cosine", "knn-tfidf", "knn-bm25", "ease"])
+        self.assertTrue((self.folder / "run/eval/baselines.json").exists())
+        measured = self.succeeds("eval", "run", "--tasks", "ranking", "--json", "-").json()
+        self.assertEqual(run["how"].splitlines()[0], measured["how"])
+        # The same split from the data: its content is in the protocol.
+        data = self.succeeds("baseline", "seen.tsv", "--at", "5,20", "--json", "-").json()
+        self.assertEqual((data["how"], data["rows"]), (run["how"], run["rows"]))
+        other = self.succeeds("baseline", "seen.tsv", "--at", "20", "--set", "data.split.seed=1",
+                              "--baselines", "popularity,ease", "--json", "-").json()
+        self.assertNotEqual(other["how"], run["how"])
+        at_20 = {row["baseline"]: row["recall"] for row in run["rows"] if row["at"] == 20}
+        self.assertLess(at_20["popularity"], 0.25)  # tastes are of equal size
+        for name in names[2:]:
+            self.assertGreater(at_20[name], 0.6, name)
+        self.fails(2, ["--set", "kept its split"], "baseline", "run", "--set", "data.split.seed=1")
+        self.fails(2, ["--baselines", "knn"], "baseline", "run", "--baselines", "knn")
+
+    def test_popularity_by_hand(self):
+        # Items 0, 1, 2 and 3 occur 3, 2, 1 and 0 times. User 0 is given 2, 3 and wants 2; user 1 is
+        # given 1, 3 and wants 3.
+        support.write(self.folder / "hand/train.txt", "0 0 1\n1 0 2\n2 0 1\n")
+        support.write(self.folder / "hand/test.txt", "0 2\n1 3\n")
+        rows = self.succeeds("baseline", "hand", "--at", "1,2", "--set", "data.select_on=test",
+                             "--baselines", "popularity", "--json", "-").json()["rows"]
+        self.assertEqual([(row["users"], row["recall"], row["mrr"]) for row in rows],
+                         [(2, 0.5, 0.5), (2, 1, 0.75)])
+        self.assertEqual([row["popularity"] for row in rows], [(1 + 2) / 2, (1 + 0 + 2 + 0) / 4])
+
+    def test_ease_of_many_items_must_be_asked_for(self):
+        support.write(self.folder / "many.tsv", "user\titem\n" + "".join(
+            f"u{i // 100}\ti{i}\n" for i in range(15_100)))
+        told = self.succeeds("baseline", "many.tsv", "--neighbours", "2")
+        self.assertIn("ease is left out: it inverts a matrix of 15,100 x 15,100 items", told.out)
+        self.assertIn("`--baselines ease` takes it", told.out)
+        self.assertNotIn("l2", told.out)
+
     def test_a_run_killed_in_either_part_goes_on_to_the_bit(self):
         last = "checkpoints/last/encoder.safetensors"
         for part, lines in (("choice", 60), (".", 5)):

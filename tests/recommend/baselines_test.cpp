@@ -131,7 +131,11 @@ TEST(Ease, OfManyItems) {
   const double l2 = 5;
   const at::Tensor p = at::inverse(x.t().mm(x) + l2 * at::eye(1300, at::kDouble));
   const at::Tensor scores = x.mm((-p / p.diagonal().unsqueeze(0)).fill_diagonal_(0));
-  const search::TopK got = ease_lists(lists.view(), 1300, 20, {}, l2);
+  std::vector<int64_t> heard;
+  const search::TopK got =
+      ease_lists(lists.view(), 1300, 20, {}, l2,
+                 [&](int64_t done, int64_t all) { heard.push_back(10 * all + done); });
+  EXPECT_EQ(heard, (std::vector<int64_t>{31, 32, 33}));
   EXPECT_TRUE(at::allclose(got.scores.to(at::kDouble), scores.gather(1, got.indices), 1e-4, 1e-4));
   EXPECT_TRUE(
       at::allclose(got.scores.to(at::kDouble), std::get<0>(scores.topk(20, 1)), 1e-4, 1e-4));

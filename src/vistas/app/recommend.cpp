@@ -2,15 +2,15 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <numeric>
 
 #include "vistas/app/interactions.h"
-#include "vistas/app/shared.h"
+#include "vistas/app/ranking_table.h"
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
-#include "vistas/recommend/sources/summary.h"
 #include "vistas/recommend/tasks/recommender.h"
 #include "vistas/search/top_k.h"
 
@@ -125,44 +125,14 @@ int recommend_items(const Context& context, const RecommendArguments& a) {
 int eval_ranking(const Context& context, const std::string& run, const std::vector<int64_t>& at) {
   const auto recommender = recommend::load_recommender(run);
   const recommend::Split& split = recommender.split;
-  if (split.test.size() == 0) {
-    throw Error(ErrorKind::data, {.what = run, .got = "a split without a test part"});
-  }
-  const auto scores = recommend::rank_test(*recommender.encoder, split, at);
-  look::Table table({"at", "recall", "NDCG", "precision", "MAP", "MRR", "hit rate", "coverage",
-                     "popularity", "Gini"});
-  nlohmann::json rows = nlohmann::json::array();
-  for (const auto& s : scores) {
-    const auto& m = s.mean;
-    table.add({fmt::to_string(s.k), fmt::format("{:.4f}", m.recall), fmt::format("{:.4f}", m.ndcg),
-               fmt::format("{:.4f}", m.precision), fmt::format("{:.4f}", m.map),
-               fmt::format("{:.4f}", m.mrr), fmt::format("{:.4f}", m.hit_rate),
-               fmt::format("{:.4f}", s.coverage), fmt::format("{:.1f}", s.popularity),
-               fmt::format("{:.4f}", s.gini)});
-    rows.push_back({{"at", s.k},
-                    {"users", s.users},
-                    {"recall", m.recall},
-                    {"ndcg", m.ndcg},
-                    {"precision", m.precision},
-                    {"map", m.map},
-                    {"mrr", m.mrr},
-                    {"hit_rate", m.hit_rate},
-                    {"coverage", s.coverage},
-                    {"popularity", s.popularity},
-                    {"gini", s.gini}});
-  }
-  const auto data = recommend::summarise(split.train);
-  const std::string how = fmt::format(
-      "full ranking of {} items for {} users; items of training{} masked, ties by number; split "
-      "{}; "
-      "training content {:016x}",
-      data.items, scores.front().users, split.valid.size() > 0 ? " and validation" : "", split.how,
-      data.hash);
-  context.print(table.str(context.color, context.width) + how + "\n");
-  const nlohmann::json json = {{"run", run}, {"how", how}, {"rows", rows}};
-  const std::string kept = keep_result(run, "ranking", json.dump(2) + "\n");
-  if (!kept.empty()) context.print("kept in " + kept + "\n");
-  context.write_json(json);
+  const auto ranking = ranking_of_test(split, run);
+  const auto nodes = recommender.encoder->embed(recommend::merged({&split.train, &split.valid}));
+  const auto lists = ranking.lists(nodes, std::ranges::max(at));
+  const auto scores = ranking.scores(lists.indices, at);
+  RankingTable table("group");
+  table.add("all", scores);
+  table.finish(context, run, "ranking", ranking_protocol(split, scores.front().users),
+               {{"run", run}});
   return 0;
 }
 

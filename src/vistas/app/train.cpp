@@ -67,26 +67,13 @@ Value overrides(const TrainArguments& a) {
   return values;
 }
 
-// The configuration of a new run: defaults by the size of the data or a recipe, then --set.
 std::unique_ptr<recipe::Config> new_config(const TrainArguments& a) {
   if (a.input.empty() && a.data.empty()) {
     throw Error(ErrorKind::usage, {.what = "nothing to train on",
                                    .fix = "Give a folder of pictures, a file of texts or a recipe: "
                                           "`vistas train photos/`"});
   }
-  Value values{.data = ValueTable{}};
-  const Value over = overrides(a);
-  if (a.input.ends_with(".toml")) {
-    values = read_toml(a.input);
-  } else {
-    const Value path = text_setting("data.path", a.data.empty() ? a.input : a.data);
-    Value with_data = path;
-    merge_into(with_data, over);
-    values = recipe::suitable_settings(with_data);
-    merge_into(values, path);
-  }
-  merge_into(values, over);
-  return recipe::read_config(values);
+  return config_for(a.input.empty() ? a.data : a.input, overrides(a));
 }
 
 std::string default_out(const TrainArguments& a) {
@@ -327,6 +314,21 @@ int train(const Context& context, const TrainArguments& a) {
 }
 
 }  // namespace
+
+std::unique_ptr<recipe::Config> config_for(const std::string& input, const Value& over) {
+  Value values{.data = ValueTable{}};
+  if (input.ends_with(".toml")) {
+    values = read_toml(input);
+  } else {
+    const Value path = text_setting("data.path", input);
+    Value with_data = path;
+    merge_into(with_data, over);
+    values = recipe::suitable_settings(with_data);
+    merge_into(values, path);
+  }
+  merge_into(values, over);
+  return recipe::read_config(values);
+}
 
 TrainOutcome train_into(const Context& context, recipe::Config& config, const fs::path& out,
                         double max_seconds) {

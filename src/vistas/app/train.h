@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
+#include <string>
 
 #include "vistas/app/command.h"
 #include "vistas/learn/trainer.h"
@@ -15,6 +17,10 @@ struct TrainOutcome : learn::TrainResult {
   std::vector<std::string> uses{};  // Training::uses()
   recipe::LeftOut left_out{};
 };
+
+// The configuration of `vistas train INPUT`: that of a recipe (.toml), or for data the settings
+// that suit it; what `over` holds has the last word.
+std::unique_ptr<recipe::Config> config_for(const std::string& input, const Value& over);
 
 // Makes the run folder, fixes the number of steps if `max_seconds` > 0, trains with a progress line
 // and prints what could not be read.

@@ -28,6 +28,7 @@ class RecommendTraining : public Training {
   LeftOut left_out() const override;
   std::vector<std::string> uses() const override;
   void write_files(const RunFolder& run) const override;
+  const recommend::Split& split() const { return *split_; }
 
  private:
   const RecommendConfig& config_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "vistas/base/id_lists.h"
 #include "vistas/measure/sparse.h"
@@ -49,8 +50,10 @@ search::TopK item_knn_lists(const IdLists& train, int64_t items, int64_t k,
 //   P = (X^T X + l2)^-1,  B_ij = -P_ij / P_jj
 //
 // In float32: 4 items^2 bytes, 6.7 GB for 40,981 items, and some items^3 / 2 multiplications and as
-// many additions. A resource error where the machine has less memory than that.
+// many additions. A resource error where the machine has less memory than that. `progress` hears
+// how many of the blocks of columns are inverted.
 search::TopK ease_lists(const IdLists& train, int64_t items, int64_t k,
-                        const search::RowFilter& filter, double l2);
+                        const search::RowFilter& filter, double l2,
+                        const std::function<void(int64_t done, int64_t all)>& progress = {});
 
 }  // namespace vistas::recommend

@@ -11,6 +11,8 @@
 namespace vistas::recommend {
 namespace {
 
+using Progress = std::function<void(int64_t done, int64_t all)>;
+
 void check_memory(int64_t items) {
   const double needed = 4 * static_cast<double>(items) * static_cast<double>(items);
   const double present =
@@ -42,7 +44,7 @@ at::Tensor gram(const IdLists& train, int64_t items, double l2) {
 
 // Turns a symmetric positive definite matrix into minus its inverse, in place: the sweep operator
 // on one block of rows and columns after the other, of which the lower triangle is kept.
-void sweep(const at::Tensor& a, double l2) {
+void sweep(const at::Tensor& a, double l2, const Progress& progress) {
   constexpr int64_t kBlock = 512;
   const int64_t n = a.size(0);
   const auto size_at = [&](int64_t begin) { return std::min(kBlock, n - begin); };
@@ -69,6 +71,7 @@ void sweep(const at::Tensor& a, double l2) {
     left.copy_(scaled.narrow(0, 0, k).t());
     own.copy_(inverse.neg());
     below.copy_(scaled.narrow(0, k + size, behind));
+    if (progress) progress(k / kBlock + 1, (n + kBlock - 1) / kBlock);
   }
   for (int64_t i = 0; i < n; i += kBlock) {
     const int64_t above = i, size = size_at(i);
@@ -77,9 +80,9 @@ void sweep(const at::Tensor& a, double l2) {
 }
 
 // B of EASE^R, in the memory of the Gram matrix.
-at::Tensor item_weights(const IdLists& train, int64_t items, double l2) {
+at::Tensor item_weights(const IdLists& train, int64_t items, double l2, const Progress& progress) {
   const at::Tensor b = gram(train, items, l2);
-  sweep(b, l2);
+  sweep(b, l2, progress);
   b.div_(b.diagonal().neg().unsqueeze(0));
   b.fill_diagonal_(0);
   return b;
@@ -88,14 +91,14 @@ at::Tensor item_weights(const IdLists& train, int64_t items, double l2) {
 }  // namespace
 
 search::TopK ease_lists(const IdLists& train, int64_t items, int64_t k,
-                        const search::RowFilter& filter, double l2) {
+                        const search::RowFilter& filter, double l2, const Progress& progress) {
   if (!(l2 > 0)) {
     throw Error(ErrorKind::usage,
                 {.what = "l2 of EASE", .got = fmt::to_string(l2), .expected = "above 0"});
   }
   check_ids(train, items, "training items");
   check_memory(items);
-  const at::Tensor b = item_weights(train, items, l2);
+  const at::Tensor b = item_weights(train, items, l2, progress);
   return search::top_k_of(train.size(), items, k, filter, [&](int64_t u, std::span<float> out) {
     std::ranges::fill(out, 0.0f);
     for (const int32_t i : train[u]) {

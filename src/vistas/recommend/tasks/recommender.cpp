@@ -11,35 +11,17 @@
 #include "vistas/learn/bundle.h"
 #include "vistas/learn/tensors.h"
 #include "vistas/recommend/sources/split_file.h"
-#include "vistas/search/top_k.h"
 
 namespace fs = std::filesystem;
 
 namespace vistas::recommend {
 
-std::vector<bool> new_items(const Interactions& train, const Interactions& measured) {
-  const auto trained = item_counts(train), wanted = item_counts(measured);
-  std::vector<bool> out;
-  for (size_t item = 0; item < trained.size(); ++item) {
-    if (trained[item] > 0 && wanted[item] > 0) return {};
-    out.push_back(wanted[item] > 0);
-  }
-  return out;
-}
-
 std::vector<measure::ListScores> full_ranking(const NodeEmbeddings& nodes,
                                               const Interactions& measured,
                                               const std::vector<const Interactions*>& seen,
                                               const std::vector<int64_t>& ks) {
-  std::vector<OwnIdLists> known;
-  for (const Interactions* data : seen) known.push_back(item_lists(*data));
-  search::RowFilter filter;
-  for (const OwnIdLists& lists : known) filter.without.push_back(lists.view());
-  filter.allowed = new_items(*seen.front(), measured);
-  const auto found = search::top_k(nodes.users, nodes.items, *std::ranges::max_element(ks),
-                                   search::Metric::dot, filter);
-  const OwnIdLists wanted = item_lists(measured);
-  return measure::list_scores(found.indices, wanted.view(), item_counts(*seen.front()), ks);
+  const FullRanking ranking(measured, seen);
+  return ranking.scores(ranking.lists(nodes, std::ranges::max(ks)).indices, ks);
 }
 
 std::vector<measure::ListScores> rank_test(const NodeEncoder& encoder, const Split& split,

@@ -9,23 +9,18 @@
 #include <utility>
 #include <vector>
 
-#include "vistas/measure/ranking.h"
 #include "vistas/recommend/encoders/encoders.h"
 #include "vistas/recommend/sources/split.h"
+#include "vistas/recommend/tasks/full_ranking.h"
 
 namespace vistas::recommend {
 
 // The k best items of every user of `measured` among those that none of `seen` has, by score, equal
 // ones by number; measured at every k of `ks`. Users without an item in `measured` are left out.
-// Where training, the first of `seen`, has none of the items that are measured, these new items
-// are ranked among themselves.
 std::vector<measure::ListScores> full_ranking(const NodeEmbeddings& nodes,
                                               const Interactions& measured,
                                               const std::vector<const Interactions*>& seen,
                                               const std::vector<int64_t>& ks);
-
-// Which items are measured, by number, where training has none of them; else empty.
-std::vector<bool> new_items(const Interactions& train, const Interactions& measured);
 
 // The test part of a split, with what its users had in training and validation masked.
 std::vector<measure::ListScores> rank_test(const NodeEncoder& encoder, const Split& split,
