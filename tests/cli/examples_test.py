@@ -78,7 +78,7 @@ class Examples(support.ProgramTest):
         return None
 
     def test_the_list_names_the_commands(self):
-        for command in ("train", "eval", "embed", "near", "export", "recommend", "baseline",
+        for command in ("train", "eval", "embed", "near", "export", "recommend", "similar", "baseline",
                         "views", "info", "pack", "doctor"):
             self.assertIn(command, self.commands)
 

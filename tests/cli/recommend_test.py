@@ -69,6 +69,29 @@ class Recommend(support.ProgramTest):
         self.assertFalse({item["item"] for item in found} & set(items))
         self.assertGreaterEqual(sum(taste_of(item["item"]) == 2 for item in found), 7)
 
+    def test_similar_items_and_users_are_of_the_taste(self):
+        self.succeeds("similar", "run", "--items", "all", "-k", "5", "-o", "similar.tsv")
+        head, *rows = [line.split("\t") for line in
+                       (self.folder / "similar.tsv").read_text().splitlines()]
+        self.assertEqual(head, ["item", "similar", "cosine"])
+        self.assertEqual(len(rows), len({i for _, i in self.rows}) * 5)
+        self.assertFalse([row for row in rows if row[0] == row[1]])
+        self.assertTrue(all(-1 <= float(cosine) <= 1 for _, _, cosine in rows))
+        right = sum(taste_of(item) == taste_of(other) for item, other, _ in rows)
+        self.assertGreater(right, 0.9 * len(rows))
+        one = self.succeeds("similar", "run", "--item", "i57", "-k", "5", "--json", "-").json()[0]
+        self.assertEqual((one["item"], [other["item"] for other in one["similar"]]),
+                         ("i57", [other for item, other, _ in rows if item == "i57"]))
+        users = self.succeeds("similar", "run", "--user", "u3,u8", "--json", "-").json()
+        self.assertEqual([user["user"] for user in users], ["u3", "u8"])
+        for user in users:
+            self.assertEqual(len(user["similar"]), 10)
+            tastes = [int(other["user"][1:]) % TASTES for other in user["similar"]]
+            self.assertGreaterEqual(tastes.count(3), 9)
+        self.assertIn("like u3", self.succeeds("similar", "run", "--user", "u3").out)
+        self.fails(2, ["--items", "--users"], "similar", "run", "--item", "i1", "--user", "u1")
+        self.fails(3, ["item 'i999'"], "similar", "run", "--item", "i999")
+
     def test_ranking_is_measured(self):
         rows = self.succeeds("eval", "run", "--tasks", "ranking", "--at", "5,20", "--json",
                              "-").json()["rows"]

@@ -50,6 +50,7 @@ Command paraphrases_command();
 Command vocab_command();
 Command export_command();
 Command recommend_command();
+Command similar_command();
 Command baseline_command();
 Command views_command();
 Command info_command();

@@ -1,16 +1,12 @@
 // vistas recommend, and vistas eval of runs on interactions.
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "vistas/app/interactions.h"
+#include "vistas/app/item_lists.h"
 #include "vistas/app/ranking_table.h"
 #include "vistas/base/error.h"
-#include "vistas/base/files.h"
-#include "vistas/look/table.h"
-#include "vistas/look/text.h"
 #include "vistas/recommend/tasks/recommender.h"
 #include "vistas/search/top_k.h"
 
@@ -23,22 +19,6 @@ struct RecommendArguments {
   int64_t k = 20;
 };
 
-constexpr size_t kShown = 3;  // users
-
-std::vector<int64_t> numbers_of(const recommend::IdTable& ids,
-                                const std::vector<std::string>& names, const std::string& what) {
-  std::vector<int64_t> out;
-  for (const std::string& name : names) {
-    out.push_back(ids.find(name));
-    if (out.back() >= 0) continue;
-    throw Error(ErrorKind::data, {.what = fmt::format("{} '{}'", what, name),
-                                  .got = "none of that id in the run's data",
-                                  .expected = fmt::format("one of its {}, such as '{}'", ids.size(),
-                                                          ids.size() > 0 ? ids[0] : "")});
-  }
-  return out;
-}
-
 // One list a query: who asks, and what it must not be given.
 struct Queries {
   at::Tensor rows;  // [Q, d]
@@ -50,10 +30,7 @@ struct Queries {
 Queries users_of(const recommend::Recommender& recommender, const recommend::NodeEmbeddings& nodes,
                  const std::vector<std::string>& names) {
   const recommend::Split& split = recommender.split;
-  std::vector<int64_t> users(static_cast<size_t>(split.train.users()));
-  std::iota(users.begin(), users.end(), 0);
-  const bool all = names == std::vector<std::string>{"all"};
-  if (!all) users = numbers_of(*split.train.user_ids, names, "user");
+  const auto users = numbers_or_all(*split.train.user_ids, names, "user");
   Queries out{.rows = nodes.users.index_select(0, at::tensor(users, at::kLong))};
   for (const int64_t user : users) {
     std::vector<int32_t> items;
@@ -88,35 +65,17 @@ int recommend_items(const Context& context, const RecommendArguments& a) {
   const auto nodes = recommend::embed_all(recommender);
   const Queries queries = a.items.empty() ? users_of(recommender, nodes, a.users)
                                           : user_of_items(recommender, nodes, a.items);
-  search::RowFilter filter;
-  filter.without.push_back(queries.known.view());
-  const auto found = search::top_k(queries.rows, nodes.items, a.k, search::Metric::dot, filter);
-  const auto* indices = found.indices.const_data_ptr<int64_t>();
-  const auto* scores = found.scores.const_data_ptr<float>();
-  const recommend::IdTable& ids = *recommender.split.train.item_ids;
-  std::string lines = "user\titem\tscore\n";
-  nlohmann::json json = nlohmann::json::array();
-  for (size_t q = 0; q < queries.names.size(); ++q) {
-    look::Table table({"", "score", "for " + queries.names[q]});
-    nlohmann::json list = nlohmann::json::array();
-    for (int64_t j = 0; j < found.indices.size(1); ++j) {
-      const auto at = static_cast<int64_t>(q) * found.indices.size(1) + j;
-      if (indices[at] < 0) break;
-      const std::string_view item = ids[indices[at]];
-      lines += fmt::format("{}\t{}\t{:.6g}\n", queries.names[q], item, scores[at]);
-      table.add({fmt::to_string(j + 1), fmt::format("{:.4f}", scores[at]), std::string(item)});
-      list.push_back({{"item", item}, {"score", scores[at]}});
-    }
-    if (q < kShown) context.print(table.str(context.color, context.width) + "\n");
-    json.push_back({{"user", queries.names[q]}, {"items", list}});
-  }
-  const auto count = static_cast<int64_t>(queries.names.size());
-  if (queries.names.size() > kShown) context.print(fmt::format("... of {} lists\n", count));
-  if (!a.out.empty()) {
-    write_file_atomic(a.out, lines);
-    context.print(fmt::format("{}: {}\n", a.out, look::counted(count, "list")));
-  }
-  context.write_json(json);
+  print_lists(context,
+              {.asker = "user",
+               .listed = "item",
+               .score = "score",
+               .heading = "for ",
+               .key = "items",
+               .names = queries.names,
+               .found = search::top_k(queries.rows, nodes.items, a.k, search::Metric::dot,
+                                      {.without = {queries.known.view()}}),
+               .ids = recommender.split.train.item_ids.get()},
+              a.out);
   return 0;
 }
 
@@ -158,9 +117,7 @@ Command recommend_command() {
                 ->capture_default_str()
                 ->check(CLI::Range(1, 1000000))
                 ->group("Search");
-            app.add_option("-o,--out", a->out, "TSV file: user, item, score, best first")
-                ->type_name("FILE")
-                ->group("Output");
+            add_lists_option(app, a->out, "user, item, score");
             return [a](const Context& context) { return recommend_items(context, *a); };
           }};
 }
