@@ -101,6 +101,22 @@ class Recommend(support.ProgramTest):
         self.assertGreater(rows[1]["recall"], rows[0]["recall"])
         self.assertTrue((self.folder / "run/eval/ranking.json").exists())
 
+    def test_groups_of_items_are_measured_in_the_same_lists(self):
+        told = self.succeeds("eval", "run", "--groups", "head,tail,warm,cold", "--at", "10,20",
+                             "--json", "-").json()
+        self.assertIn("head: the 20 % of the items that occur most in training: 30 items",
+                      told["how"])
+        self.assertEqual([row["group"] for row in told["rows"]][::2],
+                         ["all", "head", "tail", "warm", "cold"])
+        for at in (10, 20):
+            rows = {row["group"]: row for row in told["rows"] if row["at"] == at}
+            hits = {name: row["users"] * (row["precision"] or 0) for name, row in rows.items()}
+            self.assertGreater(min(hits["head"], hits["tail"]), 0)
+            self.assertAlmostEqual(hits["head"] + hits["tail"], hits["all"])
+            self.assertAlmostEqual(hits["warm"] + hits["cold"], hits["all"])
+            self.assertLess(rows["head"]["users"], rows["all"]["users"])
+        self.fails(2, ["--groups", "hot"], "eval", "run", "--groups", "hot")
+
     def test_baselines_are_measured_as_the_run_is(self):
         run = self.succeeds("baseline", "run", "--at", "5,20", "--json", "-").json()
         names = [row["baseline"] for row in run["rows"]]

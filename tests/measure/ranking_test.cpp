@@ -93,6 +93,28 @@ TEST(ListScores, GroupsOfUsersAndOfItems) {
   EXPECT_EQ(nobody[0].gini, 0);
 }
 
+// Popularity 10, 6, 3, 1, 0: the head is item 0, cold is item 4. Users want 0 and 3, 1, and 4;
+// their lists are 0 1 2, 0 2 3 and 4.
+TEST(ListScores, GroupsOfItemsByPopularity) {
+  const Small small;
+  const auto of = [&](const std::string& name) {
+    return small.scores(item_group(name, small.popularity), {3})[0];
+  };
+  const ListScores head = of("head"), tail = of("tail"), warm = of("warm"), cold = of("cold");
+  EXPECT_EQ(head.users, 1);  // user 0 wants item 0, which is first
+  EXPECT_DOUBLE_EQ(head.mean.recall, 1);
+  EXPECT_DOUBLE_EQ(head.mean.ndcg, 1);
+  EXPECT_EQ(tail.users, 3);  // 3 and 1 are not listed, 4 is
+  EXPECT_DOUBLE_EQ(tail.mean.recall, 1.0 / 3);
+  EXPECT_DOUBLE_EQ(tail.mean.ndcg, 1.0 / 3);
+  EXPECT_EQ(warm.users, 2);  // of 0 and 3 the first, none of 1
+  EXPECT_DOUBLE_EQ(warm.mean.recall, 0.5 / 2);
+  EXPECT_DOUBLE_EQ(warm.mean.ndcg, 1 / (1 + 1 / std::log2(3.0)) / 2);
+  EXPECT_EQ(cold.users, 1);
+  EXPECT_DOUBLE_EQ(cold.mean.recall, 1);
+  expect_error([&] { of("hot"); }, "head, tail, warm, cold", ErrorKind::usage);
+}
+
 TEST(ListScores, WhatDoesNotFit) {
   Small small;
   expect_error([&] { small.scores({.users = {true}}); }, "users in a group");

@@ -30,6 +30,7 @@ struct EvalArguments {
   std::string run, data, baselines, idf_texts;
   recipe::EvalOptions options;
   std::vector<int64_t> k{20, 200}, at{5, 10, 20};
+  std::vector<std::string> groups;
   int64_t split_seed = 0;
 };
 
@@ -125,7 +126,11 @@ void check_ranking_alone(const std::vector<std::string>& tasks) {
 int eval(const Context& context, EvalArguments& a) {
   if (learn::modality_of(learn::find_bundle(a.run)) == learn::Modality::interactions) {
     check_ranking_alone(a.options.tasks);
-    return eval_ranking(context, a.run, a.at);
+    return eval_ranking(context, a.run, a.at, a.groups);
+  }
+  if (!a.groups.empty()) {
+    throw Error(ErrorKind::usage,
+                {.what = "--groups of " + a.run, .expected = "a run on interactions"});
   }
   if (measures_texts(a)) return eval_of_texts(context, a);
   const fs::path folder = vision::find_bundle(a.run);
@@ -249,6 +254,14 @@ Command eval_command() {
             ->allow_extra_args(false)
             ->capture_default_str()
             ->check(CLI::Range(1, 1000000))
+            ->group("Measures");
+        app.add_option("--groups", a->groups,
+                       "interactions: also of test items by how often they occur in training: "
+                       "head (the 20 % that occur most), tail, warm (at all), cold")
+            ->delimiter(',')
+            ->allow_extra_args(false)
+            ->check(CLI::IsMember({"head", "tail", "warm", "cold"}))
+            ->type_name("NAMES")
             ->group("Measures");
         app.add_option("--k", a->k, "neighbours of knn, each by itself")
             ->delimiter(',')

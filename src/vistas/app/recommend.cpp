@@ -1,5 +1,6 @@
 // vistas recommend, and vistas eval of runs on interactions.
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -7,6 +8,7 @@
 #include "vistas/app/item_lists.h"
 #include "vistas/app/ranking_table.h"
 #include "vistas/base/error.h"
+#include "vistas/look/text.h"
 #include "vistas/recommend/tasks/recommender.h"
 #include "vistas/search/top_k.h"
 
@@ -79,19 +81,51 @@ int recommend_items(const Context& context, const RecommendArguments& a) {
   return 0;
 }
 
+const char* about(const std::string& group) {
+  if (group == "head") return "the 20 % of the items that occur most in training";
+  if (group == "tail") return "all but the 20 % of the items that occur most in training";
+  return group == "warm" ? "items with training interactions" : "items without any";
+}
+
+// "head: the 20 % ...: 30 items, 41.2 % of the training interactions, in the test of 128 users"
+std::string describe(const std::string& name, const measure::RankingGroup& group,
+                     const std::vector<int64_t>& popularity, int64_t users) {
+  int64_t items = 0, occurrences = 0, all = 0;
+  for (size_t i = 0; i < popularity.size(); ++i) {
+    all += popularity[i];
+    if (!group.items[i]) continue;
+    ++items;
+    occurrences += popularity[i];
+  }
+  return fmt::format("{}: {}: {}, {:.1f} % of the training interactions, in the test of {}", name,
+                     about(name), look::counted(items, "item"),
+                     100 * static_cast<double>(occurrences) / static_cast<double>(all),
+                     look::counted(users, "user"));
+}
+
 }  // namespace
 
-int eval_ranking(const Context& context, const std::string& run, const std::vector<int64_t>& at) {
+int eval_ranking(const Context& context, const std::string& run, const std::vector<int64_t>& at,
+                 const std::vector<std::string>& groups) {
   const auto recommender = recommend::load_recommender(run);
   const recommend::Split& split = recommender.split;
   const auto ranking = ranking_of_test(split, run);
   const auto nodes = recommender.encoder->embed(recommend::merged({&split.train, &split.valid}));
-  const auto lists = ranking.lists(nodes, std::ranges::max(at));
-  const auto scores = ranking.scores(lists.indices, at);
+  const at::Tensor lists = ranking.lists(nodes, std::ranges::max(at)).indices;
+  const auto all = ranking.scores(lists, at);
+  std::string how = ranking_protocol(split, all.front().users);
   RankingTable table("group");
-  table.add("all", scores);
-  table.finish(context, run, "ranking", ranking_protocol(split, scores.front().users),
-               {{"run", run}});
+  table.add("all", all);
+  for (const std::string& name : groups) {
+    const auto group = measure::item_group(name, ranking.popularity());
+    const auto scores = ranking.scores(lists, at, group);
+    table.add(name, scores);
+    how += "\n" + describe(name, group, ranking.popularity(), scores.front().users);
+  }
+  if (!groups.empty()) {
+    how += "\na group: its test items alone and the users who have any, in the same lists";
+  }
+  table.finish(context, run, "ranking", how, {{"run", run}});
   return 0;
 }
 

@@ -178,4 +178,19 @@ std::vector<bool> largest(std::span<const int64_t> counts, double share) {
   return out;
 }
 
+RankingGroup item_group(const std::string& name, std::span<const int64_t> popularity) {
+  RankingGroup out;
+  if (name == "head" || name == "tail") {
+    out.items = largest(popularity, 0.2);
+  } else if (name == "warm" || name == "cold") {
+    for (const int64_t count : popularity) out.items.push_back(count > 0);
+  } else {
+    throw Error(
+        ErrorKind::usage,
+        {.what = "group of items", .got = name, .expected = "one of head, tail, warm, cold"});
+  }
+  if (name == "tail" || name == "cold") out.items.flip();
+  return out;
+}
+
 }  // namespace vistas::measure

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "vistas/base/id_lists.h"
@@ -60,8 +61,12 @@ std::vector<ListScores> list_scores(const at::Tensor& lists, const IdLists& rele
 // How often each id below `size` is in the lists: the popularity of items.
 std::vector<int64_t> occurrences(const IdLists& lists, int64_t size);
 
-// Marks the ceil(share n) largest of n counts; of equal ones the first. Head and tail items: the
-// head is the 20 % that occur most. Warm and cold users: all but the 20 % with the fewest items.
+// Marks the ceil(share n) largest of n counts; of equal ones the first.
 std::vector<bool> largest(std::span<const int64_t> counts, double share);
+
+// Items by how often they occur in training: "head" are the 20 % that occur most, see largest(),
+// "tail" the others; "warm" those that occur at all, "cold" the others. A usage error for another
+// name.
+RankingGroup item_group(const std::string& name, std::span<const int64_t> popularity);
 
 }  // namespace vistas::measure
