@@ -69,6 +69,33 @@ class Recommend(support.ProgramTest):
         self.assertFalse({item["item"] for item in found} & set(items))
         self.assertGreaterEqual(sum(taste_of(item["item"]) == 2 for item in found), 7)
 
+    def test_lists_of_allowed_items(self):
+        def lists(*arguments):
+            result = self.succeeds("recommend", "run", "--users", "u3,u7", "-k", "200", "--json",
+                                   "-", *arguments)
+            return [[item["item"] for item in user["items"]] for user in result.json()], result.err
+
+        whole, _ = lists()
+        support.write(self.folder / "allow.txt", "i10\r\ni100\n\nnothing\ni57\nnobody\n")
+        allowed, told = lists("--allow", "allow.txt")
+        self.assertIn("--allow: 2 of 5 ids are no item of the run, such as 'nothing'", told)
+        for got, all_items in zip(allowed, whole):
+            self.assertEqual(got, [item for item in all_items if item in ("i10", "i100", "i57")])
+        few, told = lists("--allow", "allow.txt", "--exclude", "i100,gone")
+        self.assertIn("--exclude: 1 of 2 ids is no item", told)
+        for got, had in zip(few, allowed):
+            self.assertEqual(got, [item for item in had if item != "i100"])
+        excluded, told = lists("--exclude", whole[0][0])
+        self.assertEqual((excluded[0], told), (whole[0][1:], ""))
+        new = self.succeeds("recommend", "run", "--for-items", "i61,i65", "--allow", "i70", "--json",
+                            "-").json()[0]["items"]
+        self.assertEqual([item["item"] for item in new], ["i70"])
+        for option in ("--allow", "--exclude"):
+            self.fails(3, [option, "no item of the run, 'none.txt'", "a file"], "recommend", "run",
+                       "--user", "u3", option, "none.txt")
+        self.fails(3, ["no item left"], "recommend", "run", "--user", "u3", "--allow", "i1",
+                   "--exclude", "i1")
+
     def test_similar_items_and_users_are_of_the_taste(self):
         self.succeeds("similar", "run", "--items", "all", "-k", "5", "-o", "similar.tsv")
         head, *rows = [line.split("\t") for line in

@@ -3,17 +3,62 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
 #include <numeric>
+#include <sstream>
 
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
 
+namespace fs = std::filesystem;
+
 namespace vistas::app {
 namespace {
 
 constexpr size_t kShown = 3;  // lists
+
+// The ids of a file, one a line, or of a text, between commas.
+std::vector<std::string> ids_of(const std::string& text) {
+  const bool file = fs::is_regular_file(text);
+  std::istringstream stream(file ? read_file(text) : text);
+  std::vector<std::string> out;
+  for (std::string id; std::getline(stream, id, file ? '\n' : ',');) {
+    if (id.ends_with('\r')) id.pop_back();
+    if (!id.empty()) out.push_back(id);
+  }
+  return out;
+}
+
+// Sets the marks of the items of an option's text.
+void mark(const recommend::IdTable& items, const std::string& option, const std::string& text,
+          bool value, std::vector<bool>& marks) {
+  const auto ids = ids_of(text);
+  std::vector<std::string> unknown;
+  for (const std::string& id : ids) {
+    const int32_t item = items.find(id);
+    if (item < 0) {
+      unknown.push_back(id);
+    } else {
+      marks[static_cast<size_t>(item)] = value;
+    }
+  }
+  if (unknown.size() == ids.size()) {
+    throw Error(ErrorKind::data,
+                {.what = fmt::format("{} {}", option, text),
+                 .got = ids.empty() ? "no id" : fmt::format("no item of the run, '{}'", ids[0]),
+                 .expected = fmt::format("a file with the id of an item a line, or ids between "
+                                         "commas, such as '{}'",
+                                         items.size() > 0 ? items[0] : "")});
+  }
+  if (!unknown.empty()) {
+    fmt::print(stderr, "{}: {} of {} ids {} no item of the run, such as '{}'\n", option,
+               unknown.size(), ids.size(), unknown.size() == 1 ? "is" : "are", unknown[0]);
+  }
+}
 
 }  // namespace
 
@@ -37,6 +82,17 @@ std::vector<int64_t> numbers_or_all(const recommend::IdTable& ids,
   if (names != std::vector<std::string>{"all"}) return numbers_of(ids, names, what);
   std::vector<int64_t> out(static_cast<size_t>(ids.size()));
   std::iota(out.begin(), out.end(), 0);
+  return out;
+}
+
+std::vector<bool> allowed_items(const recommend::IdTable& items, const std::string& allow,
+                                const std::string& exclude) {
+  std::vector<bool> out(static_cast<size_t>(items.size()), allow.empty());
+  if (!allow.empty()) mark(items, "--allow", allow, true, out);
+  if (!exclude.empty()) mark(items, "--exclude", exclude, false, out);
+  if (std::ranges::find(out, true) == out.end()) {
+    throw Error(ErrorKind::data, {.what = "--allow and --exclude", .got = "no item left to list"});
+  }
   return out;
 }
 

@@ -18,6 +18,12 @@ std::vector<int64_t> numbers_of(const recommend::IdTable& ids,
 std::vector<int64_t> numbers_or_all(const recommend::IdTable& ids,
                                     const std::vector<std::string>& names, const std::string& what);
 
+// Marks of the items that lists may hold: those of `allow`, all where it is "", without those of
+// `exclude`. Each is a file with an id a line, or ids between commas. What is no id of an item is
+// told on standard error; where all of a text is, or no item is left, it is a data error.
+std::vector<bool> allowed_items(const recommend::IdTable& items, const std::string& allow,
+                                const std::string& exclude);
+
 // One list a name, best first.
 struct RankedLists {
   std::string asker, listed;  // "user", "item": columns, and keys of the JSON

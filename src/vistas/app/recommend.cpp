@@ -16,7 +16,7 @@ namespace vistas::app {
 namespace {
 
 struct RecommendArguments {
-  std::string run, out;
+  std::string run, out, allow, exclude;
   std::vector<std::string> users, items;
   int64_t k = 20;
 };
@@ -64,6 +64,8 @@ int recommend_items(const Context& context, const RecommendArguments& a) {
                                                "ID,ID ... of a user never seen"});
   }
   const auto recommender = recommend::load_recommender(a.run);
+  const recommend::IdTable& ids = *recommender.split.train.item_ids;
+  const auto allowed = allowed_items(ids, a.allow, a.exclude);
   const auto nodes = recommend::embed_all(recommender);
   const Queries queries = a.items.empty() ? users_of(recommender, nodes, a.users)
                                           : user_of_items(recommender, nodes, a.items);
@@ -75,8 +77,8 @@ int recommend_items(const Context& context, const RecommendArguments& a) {
                .key = "items",
                .names = queries.names,
                .found = search::top_k(queries.rows, nodes.items, a.k, search::Metric::dot,
-                                      {.without = {queries.known.view()}}),
-               .ids = recommender.split.train.item_ids.get()},
+                                      {.without = {queries.known.view()}, .allowed = allowed}),
+               .ids = &ids},
               a.out);
   return 0;
 }
@@ -133,7 +135,7 @@ Command recommend_command() {
   return {"recommend",
           "Lists the items that suit users best, without those they have had.",
           {"vistas recommend runs/r --users all -k 20 -o lists.tsv",
-           "vistas recommend runs/r --users 7,12 -k 5",
+           "vistas recommend runs/r --users 7,12 -k 5 --exclude 3,14",
            "vistas recommend runs/r --for-items 12,57,9 -k 10 --json -"},
           [](CLI::App& app) -> std::function<int(const Context&)> {
             const auto a = std::make_shared<RecommendArguments>();
@@ -147,6 +149,14 @@ Command recommend_command() {
                 ->delimiter(',')
                 ->allow_extra_args(false)
                 ->group("For whom");
+            app.add_option("--allow", a->allow,
+                           "lists hold only these items: a file with an id a line, or ids between "
+                           "commas [all]")
+                ->type_name("FILE|IDS")
+                ->group("Search");
+            app.add_option("--exclude", a->exclude, "lists hold none of these items")
+                ->type_name("FILE|IDS")
+                ->group("Search");
             app.add_option("-k", a->k, "items a list")
                 ->capture_default_str()
                 ->check(CLI::Range(1, 1000000))
