@@ -1,8 +1,9 @@
 // vistas demo: the main job in a few minutes, on drawings or sentences that come with the
-// repository.
+// repository, or on interactions that it makes.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include "vistas/app/demo_recommend.h"
 #include "vistas/app/demo_text.h"
 #include "vistas/app/one_shot.h"
 #include "vistas/app/train.h"
@@ -113,7 +114,20 @@ int demo_images(const Context& context, recipe::Config& config, const fs::path& 
   return 0;
 }
 
+int demo_of_tastes(const Context& context, const DemoArguments& a) {
+  const fs::path out = a.out.empty() ? "runs/demo-recommend" : a.out;
+  const std::string data = out.lexically_normal().string() + ".tsv";
+  clear(out, data);
+  const recommend::TasteWorld world = demo_tastes();
+  write_interactions(world, data);
+  Value over = parse_assignment(fmt::format("train.seed={}", a.seed));
+  merge_into(over, parse_assignment("train.epochs=20"));
+  for (const std::string& set : a.sets) merge_into(over, parse_assignment(set));
+  return demo_recommend(context, world, *config_for(data, over), out);
+}
+
 int demo(const Context& context, const DemoArguments& a) {
+  if (a.what == "recommend") return demo_of_tastes(context, a);
   const bool texts = a.what == "text";
   const char* recipe = texts ? kTextRecipe : kImageRecipe;
   if (!fs::exists(recipe)) {
@@ -135,18 +149,18 @@ Command demo_command() {
   return {
       "demo",
       "Learns from 4,840 unlabelled drawings and recognises new characters from one example; or "
-      "learns to translate from 19,000 pairs of sentences.",
+      "learns to translate from 19,000 pairs of sentences; or the tastes of 3,000 users.",
       {"vistas demo --set train.epochs=1", "vistas demo text",
        "vistas demo --out runs/brief --seed 1 --set train.steps=20 --json -"},
       [](CLI::App& app) -> std::function<int(const Context&)> {
         const auto a = std::make_shared<DemoArguments>();
-        app.add_option("what", a->what, "images or text")
+        app.add_option("what", a->what, "images, text or recommend")
             ->capture_default_str()
-            ->check(CLI::IsMember({"images", "text"}))
+            ->check(CLI::IsMember({"images", "text", "recommend"}))
             ->type_name("WHAT");
         app.add_option("--out", a->out,
                        "the run folder; an earlier demo there is replaced [runs/demo, "
-                       "runs/demo-text]")
+                       "runs/demo-text, runs/demo-recommend]")
             ->group("Output");
         app.add_option("--seed", a->seed, "of weights, order and views")
             ->capture_default_str()
