@@ -234,6 +234,8 @@ class Recommend(support.ProgramTest):
             self.assertIn(words, told)
         row = self.succeeds("eval", "towers", "--tasks", "ranking", "--at", "3", "--json",
                             "-").json()["rows"][0]
+        self.assertIn("15 items, which training does not have, among themselves",
+                      self.succeeds("eval", "towers", "--tasks", "ranking").out)
         self.assertGreater(row["hit_rate"], 0.7)  # 15 new items, some 3 of the user's taste
         self.fails(2, ["encoder.name", "towers"], "train", "seen.tsv", "--out", "x",
                    "--item-features", "items.tsv", "--set", "encoder.name=graph")

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "vistas/app/shared.h"
 #include "vistas/base/error.h"
 #include "vistas/look/text.h"
@@ -79,12 +81,15 @@ recommend::FullRanking ranking_of_test(const recommend::Split& split, const std:
 }
 
 std::string ranking_protocol(const recommend::Split& split, int64_t users) {
+  const auto among = recommend::new_items(split.train, split.test);
+  const std::string items = among.empty() ? look::counted(split.train.items(), "item")
+                                          : look::counted(std::ranges::count(among, true), "item") +
+                                                ", which training does not have, among themselves";
   return fmt::format(
       "full ranking of {} for {}; items of training{} masked, ties by number; split {}; "
       "training content {:016x}",
-      look::counted(split.train.items(), "item"), look::counted(users, "user"),
-      split.valid.size() > 0 ? " and validation" : "", split.how,
-      recommend::content_hash(split.train));
+      items, look::counted(users, "user"), split.valid.size() > 0 ? " and validation" : "",
+      split.how, recommend::content_hash(split.train));
 }
 
 }  // namespace vistas::app
