@@ -107,6 +107,7 @@ class Examples(support.ProgramTest):
                     if words[-2:] == ["--json", "-"]:
                         result.json()
         self.check_demo("runs/demo")
+        self.check_tastes("runs/tastes")
 
     def check_demo(self, run):
         """What the demo's examples left."""
@@ -125,6 +126,18 @@ class Examples(support.ProgramTest):
         width, height = struct.unpack(">II", gallery[16:24])
         self.assertGreater(width, 6 * 84)
         self.assertGreater(height, 10 * 84)
+
+    def check_tastes(self, run):
+        """What one epoch learns of tastes that are known."""
+        scores = json.loads((self.folder / run / "eval/tastes.json").read_text())
+        self.assertGreater(scores.pop("seconds"), 0)
+        self.assertEqual(set(scores), {"popularity", "itemknn", "trained", "possible"})
+        recall = {name: score["recall"] for name, score in scores.items()}
+        # The data are always the same; 20 of 2,000 items.
+        self.assertAlmostEqual(recall["popularity"], 0.041, delta=0.003)
+        self.assertAlmostEqual(recall["possible"], 0.260, delta=0.003)
+        self.assertGreater(recall["trained"], 3 * recall["popularity"])
+        self.assertLess(max(recall["trained"], recall["itemknn"]), recall["possible"])
 
 
 if __name__ == "__main__":

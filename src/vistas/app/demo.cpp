@@ -121,7 +121,10 @@ int demo_of_tastes(const Context& context, const DemoArguments& a) {
   const recommend::TasteWorld world = demo_tastes();
   write_interactions(world, data);
   Value over = parse_assignment(fmt::format("train.seed={}", a.seed));
-  merge_into(over, parse_assignment("train.epochs=20"));
+  for (const char* setting :
+       {"encoder.graph.layers=3", "method.temperature=0.5", "train.epochs=5", "data.refit=false"}) {
+    merge_into(over, parse_assignment(setting));
+  }
   for (const std::string& set : a.sets) merge_into(over, parse_assignment(set));
   return demo_recommend(context, world, *config_for(data, over), out);
 }
@@ -151,7 +154,7 @@ Command demo_command() {
       "Learns from 4,840 unlabelled drawings and recognises new characters from one example; or "
       "learns to translate from 19,000 pairs of sentences; or the tastes of 3,000 users.",
       {"vistas demo --set train.epochs=1", "vistas demo text",
-       "vistas demo --out runs/brief --seed 1 --set train.steps=20 --json -"},
+       "vistas demo recommend --out runs/tastes --set train.epochs=1 --json -"},
       [](CLI::App& app) -> std::function<int(const Context&)> {
         const auto a = std::make_shared<DemoArguments>();
         app.add_option("what", a->what, "images, text or recommend")
