@@ -63,7 +63,8 @@ class Sequences(support.ProgramTest):
         self.assertFalse({(u, i) for u, i, _ in rows} & known)
 
     def test_methods_of_sequences(self):
-        short = support.settings(["train.epochs=2", "encoder.dim=16", "train.batch=50"])
+        short = support.settings(["train.epochs=2", "encoder.dim=16", "train.batch=50",
+                                  "train.micro_batch=25"])
         for method in ("cl4srec", "duorec"):
             told = self.succeeds("train", "walks.tsv", "--out", method, *short, "--set",
                                  f"method.name={method}")

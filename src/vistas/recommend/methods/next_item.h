@@ -51,7 +51,7 @@ class NextItem : public learn::Method {
 struct SequenceContrastOptions {
   NextItemOptions next{};
   double weight = 0.1;
-  contrast::NtXentOptions contrast{.temperature = 1, .similarity = contrast::Similarity::dot};
+  contrast::NtXentOptions contrast{.temperature = 0.2};
 
   void fields(Fields& f) {
     next.fields(f);
@@ -66,7 +66,9 @@ struct SequenceContrastOptions {
 // et al., "Contrastive learning for sequential recommendation", 2022, equation 15), with sequences
 // of the same next item DuoRec (Qiu et al., "Contrastive learning for representation degeneration
 // problem in sequential recommendation", 2022, in the form of its authors' code, us_x: one
-// comparison of a sequence under another dropout with one of the same next item).
+// comparison of a sequence under another dropout with one of the same next item). Both papers
+// compare dot products at temperature 1; layer norm gives those sizes up to the width, whose
+// gradients outweigh the loss of next items for many epochs. Cosines, the default, do not.
 class SequenceContrast : public NextItem {
  public:
   SequenceContrast(const std::shared_ptr<learn::Encoder>& encoder,
