@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """Training on interactions of users whose tastes are known; lists, measures, resuming, bad input."""
+import gzip
+import json
 import random
 import signal
 import time
@@ -126,7 +128,9 @@ class Recommend(support.ProgramTest):
         # 17 to 19 items of the taste are left: by chance among them 20 hold nearly all of the test.
         self.assertGreater(rows[1]["recall"], 0.6)
         self.assertGreater(rows[1]["recall"], rows[0]["recall"])
-        self.assertTrue((self.folder / "run/eval/ranking.json").exists())
+        kept = json.loads((self.folder / "run/eval/ranking.json").read_text())
+        self.assertEqual((kept["seed"], kept["train"]["users"]), (0, 200))
+        self.assertIn("seed 0", kept["split"])
 
     def test_groups_of_items_are_measured_in_the_same_lists(self):
         told = self.succeeds("eval", "run", "--groups", "head,tail,warm,cold", "--at", "10,20",
@@ -255,6 +259,12 @@ class Recommend(support.ProgramTest):
         support.write(self.folder / "split/test.txt", "0 0\n")
         self.assertEqual(self.succeeds("info", "split", "--json", "-").json()["kind"],
                          "interactions")
+
+    def test_packed_files_are_known_by_their_content(self):
+        packed = gzip.compress((self.folder / "seen.tsv").read_bytes())
+        support.write(self.folder / "packed.tsv.gz", packed)
+        told = self.succeeds("info", "packed.tsv.gz", "--json", "-").json()
+        self.assertEqual((told["kind"], told["users"]), ("interactions", 200))
 
     def test_bad_input(self):
         self.fails(2, ["--tasks", "knn", "ranking"], "eval", "run", "--tasks", "knn")

@@ -9,6 +9,8 @@
 #include "vistas/app/ranking_table.h"
 #include "vistas/base/error.h"
 #include "vistas/look/text.h"
+#include "vistas/recipe/run_files.h"
+#include "vistas/recommend/sources/summary.h"
 #include "vistas/recommend/tasks/recommender.h"
 #include "vistas/search/top_k.h"
 
@@ -127,7 +129,18 @@ int eval_ranking(const Context& context, const std::string& run, const std::vect
   if (!groups.empty()) {
     how += "\na group: its test items alone and the users who have any, in the same lists";
   }
-  table.finish(context, run, "ranking", how, {{"run", run}});
+  const auto data = recommend::summarise(split.train);
+  const Value seed = recipe::began_with(RunFolder::open(run))->setting("train.seed");
+  table.finish(context, run, "ranking", how,
+               {{"run", run},
+                {"seed", std::get<int64_t>(seed.data)},
+                {"split", split.how},
+                {"train",
+                 {{"users", data.users},
+                  {"items", data.items},
+                  {"interactions", split.train.size()},
+                  {"density", data.density},
+                  {"content", fmt::format("{:016x}", data.hash)}}}});
   return 0;
 }
 

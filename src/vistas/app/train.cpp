@@ -26,8 +26,8 @@ constexpr int64_t kMost = 1'000'000'000;  // of epochs, and of samples in a batc
 
 struct TrainArguments {
   std::string input, data, out, resume;
-  std::string method, encoder, item_features, on_bad_image, epochs, batch, micro_batch, device,
-      precision;
+  std::string method, encoder, item_features, select_on, on_bad_image, epochs, batch, micro_batch,
+      device, precision;
   std::vector<std::string> columns;
   std::vector<std::string> sets;
   std::string max_time;
@@ -48,6 +48,7 @@ Value overrides(const TrainArguments& a) {
   text("method.name", a.method);
   text("encoder.start", a.encoder);
   text("data.item_features", a.item_features);
+  text("data.select_on", a.select_on);
   if (!a.columns.empty()) {
     ValueList names;
     for (const std::string& name : a.columns) names.push_back(Value{.data = name});
@@ -410,6 +411,11 @@ Command train_command() {
                        "--set train.micro_batch=... [0: the batch]")
             ->type_name("SAMPLES")
             ->check(CLI::Range(int64_t{0}, kMost))
+            ->group("Running");
+        app.add_option("--select-on", a->select_on,
+                       "interactions: the part that chooses the best checkpoint; test repeats "
+                       "published protocols; short for --set data.select_on=... [valid]")
+            ->check(CLI::IsMember({"valid", "test"}))
             ->group("Running");
         app.add_flag("--refit,!--no-refit", a->refit,
                      "interactions: when validation has shown the best number of epochs, train "

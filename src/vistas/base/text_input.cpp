@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 
 #include "vistas/base/error.h"
 #include "vistas/base/strings.h"
@@ -72,6 +73,14 @@ std::string_view text_of(const MappedFile& file) {
   std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   return text;
+}
+
+std::string first_line(const std::filesystem::path& path) {
+  const std::unique_ptr<gzFile_s, decltype(&gzclose)> file(gzopen(path.c_str(), "rb"), &gzclose);
+  std::string line(size_t{1} << 16, '\0');
+  if (!file || gzgets(file.get(), line.data(), static_cast<int>(line.size())) == nullptr) return "";
+  line.resize(std::min(line.find('\0'), line.find('\n')));
+  return line;
 }
 
 std::string text_extension(const fs::path& path) {

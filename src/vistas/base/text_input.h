@@ -27,6 +27,10 @@ MappedFile map_text_file(const std::filesystem::path& path);
 // All bytes of a map as text, without a byte order mark.
 std::string_view text_of(const MappedFile& file);
 
+// The first line of a file, packed by gzip or not, or as much of it as 64 KB hold; "" for a file
+// that cannot be read.
+std::string first_line(const std::filesystem::path& path);
+
 // The name without .gz in lower case: ".csv", "" ...
 std::string text_extension(const std::filesystem::path& path);
 

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <tuple>
 
 #include "vistas/base/error.h"
+#include "vistas/base/text_input.h"
 #include "vistas/recommend/sources/split_file.h"
 #include "vistas/recommend/sources/summary.h"
 #include "vistas/recommend/tasks/recommender.h"
@@ -201,9 +201,7 @@ bool holds_interactions(const std::string& path) {
   }
   if (!fs::is_regular_file(path, ignored)) return false;
   if (path.ends_with(".inter") || path.ends_with(".inter.gz")) return true;
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
+  const std::string line = first_line(path);
   // Numbers alone are ids, texts hold letters.
   const bool numbers = line.find_first_not_of("0123456789.-: \t,|;") == std::string::npos;
   if (numbers && line.find_first_of(" \t,:|;") != std::string::npos) return true;
