@@ -107,6 +107,41 @@ class Text(support.ProgramTest):
                    *support.settings([*SMALL, 'data.on_bad_line="fail"']))
         self.assertFalse((self.folder / "refused").exists())
 
+    def test_cells_without_a_text_or_a_score(self):
+        pairs = support.sentence_pairs(100, 3)
+        support.write(self.folder / "cells.tsv", "".join(
+            f"{a}\t{'' if i % 5 == 0 else b}\n" for i, (a, b) in enumerate(pairs)))
+        result = self.learn("cells.tsv", "cells", "train.epochs=1")
+        self.assertIn("80 rows", result.out)
+        self.assertIn("20 lines were left out", result.out)
+        self.assertIn("cells.tsv: line 6: no text in column 2", result.out)
+        self.fails(3, ["cells.tsv: line 1", "no text in column 2"], "train", "cells.tsv", "--out",
+                   "x", *support.settings([*SMALL, "data.on_bad_line=fail"]))
+        support.write(self.folder / "negatives.jsonl", "".join(
+            json.dumps({"query": a, "positive": b, "negatives": [a[:5], b[:5], a[5:]][:1 + i % 3]})
+            + "\n" for i, (a, b) in enumerate(pairs[:99], 1)))
+        result = self.learn("negatives.jsonl", "negatives", "train.epochs=1")
+        self.assertIn("33 lines were left out", result.out)
+        self.assertIn("no text in negatives[1]", result.out)
+        self.assertIn("33 rows have lists of more texts than the first row", result.out)
+
+    def test_words_are_no_scores(self):
+        pairs = support.sentence_pairs(60, 4)
+        classes = ("entailment", "neutral", "contradiction")
+        support.write(self.folder / "nli.csv", "premise,hypothesis,label\n" + "".join(
+            f"{a},{b},{classes[i % 3]}\n" for i, (a, b) in enumerate(pairs)))
+        self.fails(3, ["nli.csv", "class in label", "--columns"], "train", "nli.csv", "--out", "x",
+                   *support.settings(SMALL))
+        self.learn("nli.csv", "nli", "train.epochs=1",
+                   arguments=("--columns", "premise,hypothesis"))
+        support.write(self.folder / "holes.tsv", "".join(
+            f"{a}\t{b}\t{('bad', '', 'n/a', 'nan')[i % 4] if i < 4 else i % 5 / 4}\n"
+            for i, (a, b) in enumerate(pairs)))
+        result = self.learn("holes.tsv", "holes", "train.epochs=1")
+        self.assertIn("scored pairs of column 1, column 2, score in column 3", result.out)
+        self.assertIn("4 lines were left out", result.out)
+        self.assertIn("'bad' in column 3 is no number", result.out)
+
     def test_what_cannot_be_learned_from(self):
         (self.folder / "empty.tsv").write_text("")
         self.fails(3, ["empty.tsv", "empty file"], "train", "empty.tsv")
@@ -162,6 +197,12 @@ class Text(support.ProgramTest):
         result = self.learn("documents.txt", "documents", "train.epochs=1",
                             'data.positives="sentences"', "data.sorted_batches=4")
         self.assertIn("two consecutive sentences of a text", result.out)
+        support.write(self.folder / "some.txt", "One here. Another there.\nOnly one.\n" * 40)
+        result = self.learn("some.txt", "some", "train.epochs=1", 'data.positives="sentences"')
+        self.assertIn("40 lines were left out", result.out)
+        self.assertIn("some.txt: line 2: one sentence alone", result.out)
+        self.fails(3, ["some.txt", "no row is left"], "train", "some.txt", "--out", "x",
+                   *support.settings([*SMALL, 'data.positives="paragraphs"']))
         self.fails(2, ["parts of texts"], "train", "documents.txt", "--out", "x", "--set",
                    'data.positives="paragraphs"', "--set", 'data.teacher="documents"',
                    *support.settings(SMALL))

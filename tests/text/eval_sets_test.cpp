@@ -41,7 +41,7 @@ TEST_F(EvalSets, ScoredPairsWithAndWithoutHeader) {
     EXPECT_EQ(got.first, (Texts{"A, b", "e"}));
     EXPECT_EQ(got.second, (Texts{"c d", "f"}));
     EXPECT_EQ(got.scores, (std::vector<double>{2.5, 0}));
-    expect_note(got.notes, "2 rows without a text or a value were left out");
+    expect_note(got.notes, "2 lines were left out");
   }
 }
 
@@ -96,7 +96,7 @@ TEST_F(EvalSets, LabelledTextsAndTheirSplits) {
   EXPECT_EQ(got.classes, (Texts{"neg", "pos"}));
   EXPECT_EQ(got.labels, (std::vector<int64_t>{0, 1}));
   EXPECT_EQ(got.splits, (Texts{"test", "train"}));
-  expect_note(got.notes, "1 row without a text or a value was left out");
+  expect_note(got.notes, "1 line was left out");
   EXPECT_TRUE(read_labelled(write("b.csv", "text,label\nx,1\ny,0\n")).splits.empty());
   expect_error([&] { read_labelled(write("c.csv", "text,label\nx,1\ny,1\n")); }, "two different");
 }

@@ -131,6 +131,12 @@ TEST_F(TextFiles, JsonLinesByTheirMembers) {
   expect_part(file.bad().summary(), "line 4: \"query\" is no text and no number");
   expect_part(file.bad().summary(), "line 5: \"negatives\" is no list of texts");
   expect_part(file.bad().summary(), "line 6: no JSON");
+  EXPECT_EQ(file.longer_lists(), 0);
+  EXPECT_EQ(open("b.jsonl",
+                 "{\"n\": [\"a\"], \"x\": [\"b\"]}\n"
+                 "{\"n\": [\"a\", \"c\"], \"x\": [\"b\"]}\n")
+                .left_out(),
+            "1 row has lists of more texts than the first row; these texts are not used");
 }
 
 TEST_F(TextFiles, NamesOfMembersMayHoldBrackets) {
@@ -175,49 +181,49 @@ TEST_F(TextFiles, RowsAreReadByManyThreads) {
   EXPECT_EQ(wrong, 0);
 }
 
-TEST_F(TextFiles, LayoutsAreDetectedAndSaid) {
-  const auto layout = [&](const std::string& name, const std::string& content) {
-    const TextFile file = open(name, content);
-    return describe(detect_layout(file), file);
+TEST_F(TextFiles, HeadersOfUnknownNamesDifferFromWhatIsBelow) {
+  const auto header = [&](const std::string& content) {
+    return open("a.csv", content).has_header();
   };
-  const auto repeated = [](const std::string& a, const std::string& b) {
-    std::string content;
-    for (int i = 0; i < 20; ++i) content += fmt::format("text {}{}\n", i, i % 2 ? a : b);
-    return content;
-  };
-  EXPECT_EQ(layout("a.txt", "one\ntwo\n"), "texts of column 1");
-  EXPECT_EQ(layout("a.tsv", "a b\tc d\ne\tf\n"), "pairs of column 1, column 2");
-  EXPECT_EQ(layout("a.csv", "a b,c d,0.5\ne,f,3\n"),
-            "scored pairs of column 1, column 2, score in column 3");
-  EXPECT_EQ(layout("a.tsv", "a\tb\tc\td\ne\tf\tg\th\n"),
-            "anchor, positive and negatives in column 1, column 2, column 3, column 4");
-  EXPECT_EQ(layout("a.tsv", repeated("\tpos", "\tneg")),
-            "labelled texts of column 1, label in column 2");
-  EXPECT_EQ(layout("a.tsv", repeated("\t1", "\t0")),
-            "labelled texts of column 1, label in column 2");
-  EXPECT_EQ(layout("a.tsv", "split\tlabel\ttext\ntest\tneg\tA b\n"),
-            "labelled texts of text, label in label");
-  EXPECT_EQ(layout("a.tsv", "premise\thypothesis\tlabel\na\tb\t1\n"),
-            "scored pairs of premise, hypothesis, score in label");
-  EXPECT_EQ(layout("a.jsonl", "{\"id\": 3, \"query\": \"a\", \"negatives\": [\"b\", \"c\"]}\n"),
-            "anchor, positive and negatives in query, negatives[0], negatives[1]");
-  expect_part(error_of([&] { layout("a.csv", "a,1,2\nb,2,3\n"); }), "3 columns: 1 of text, 2 of");
-  expect_part(error_of([&] { layout("a.tsv", "a\tb\tlabel\tc\nx\ty\t1\tz\n"); }),
-              "a label beside 3 texts");
+  std::string reviews, pairs, words;
+  for (int i = 0; i < 20; ++i) {
+    reviews += fmt::format("review number {},{}\n", i, i % 3 ? "good" : "bad");
+    pairs += fmt::format("one text {},ein Text {}\n", i, i);
+    words += fmt::format("word{},Wort{}\n", i, i);
+  }
+  EXPECT_TRUE(header("review,sentiment\n" + reviews));
+  EXPECT_TRUE(header("English,German\n" + pairs));
+  EXPECT_FALSE(header("review,bad\n" + reviews)) << "a class that occurs again";
+  EXPECT_FALSE(header("Go!,Los!\n" + pairs)) << "a sentence";
+  EXPECT_FALSE(header("English,English\n" + pairs)) << "two columns of one name";
+  EXPECT_FALSE(header("dog,Hund\n" + words)) << "words above words";
 }
 
-TEST_F(TextFiles, ColumnsMayBeChosen) {
-  const TextFile file = open("a.tsv", "en\tde\tscore\na\tb\t1\n");
-  const auto said = [&](const std::vector<std::string>& texts, const std::string& score,
-                        const std::string& label) {
-    return describe(choose_layout(file, texts, score, label), file);
+TEST_F(TextFiles, RowsAreLeftOutByTheirLines) {
+  const std::string content = "a,b\n\"x\ny\",bad\nc,d\ne,bad\n";
+  const auto is_bad = [](const std::vector<std::string>& fields) {
+    return fields[1] == "bad" ? "not good" : "";
   };
-  EXPECT_EQ(said({"de", "1"}, "", ""), "pairs of de, en");
-  EXPECT_EQ(said({"en", "de"}, "3", ""), "scored pairs of en, de, score in score");
-  EXPECT_EQ(said({"en"}, "", "score"), "labelled texts of en, label in score");
-  expect_part(error_of([&] { said({"fr"}, "", ""); }, ErrorKind::usage), "no column 'fr'");
-  expect_part(error_of([&] { said({"4"}, "", ""); }, ErrorKind::usage), "from 1 to 3");
-  expect_part(error_of([&] { said({"en"}, "score", ""); }, ErrorKind::usage), "two beside a score");
+  TextFile file = open("a.csv", content, {.header = "no"});
+  file.leave_out(is_bad);
+  EXPECT_EQ(rows_of(file), (Rows{{"a", "b"}, {"c", "d"}}));
+  expect_part(file.bad().summary(), "line 2: not good");
+  expect_part(file.bad().summary(), "line 5: not good");
+  TextFile strict = open("a.csv", content, {.header = "no", .on_bad_line = "fail"});
+  expect_part(error_of([&] { strict.leave_out(is_bad); }), "line 2: got not good");
+  TextFile none = open("a.csv", "a,bad\nb,bad\n", {.header = "no"});
+  expect_part(error_of([&] { none.leave_out(is_bad); }), "no row is left");
+}
+
+TEST_F(TextFiles, ErrorsMayCallAFileByAnotherName) {
+  const fs::path path = write("a.txt", "one\n\xff\n");
+  expect_part(TextFile(path, {}, "standard input").bad().summary(), "standard input: line 2: byte");
+}
+
+TEST_F(TextFiles, OtherEncodingsAreNamed) {
+  using namespace std::string_literals;
+  expect_part(error_of([&] { open("a.txt", "\xFF\xFEo\0n\0e\0\n\0"s); }), "got UTF-16");
+  expect_part(error_of([&] { open("a.txt", "o\0n\0e\0\n\0"s); }), "zero bytes");
 }
 
 }  // namespace

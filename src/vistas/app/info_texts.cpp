@@ -46,7 +46,7 @@ int info_texts(const Context& context, const std::string& path) {
   }
   if (file.bad().count > 0) table.add({"bad", look::counted(file.bad().count, "line")});
   context.print(table.str(context.color, context.width) + "\n");
-  if (file.bad().count > 0) context.print(file.bad().summary() + "\n");
+  if (!file.left_out().empty()) context.print(file.left_out() + "\n");
   context.write_json({{"kind", "texts"},
                       {"rows", file.size()},
                       {"layout", text::describe(layout, file)},

@@ -16,6 +16,7 @@
 #include "vistas/text/tasks/embed.h"
 #include "vistas/text/tasks/exclude.h"
 #include "vistas/text/tokenizers/train_vocabulary.h"
+#include "vistas/text/views/segments.h"
 
 namespace fs = std::filesystem;
 
@@ -33,11 +34,43 @@ std::shared_ptr<text::TextFile> open_texts(const TextConfig& config) {
 }
 
 text::Layout layout_of(const TextConfig& config, const text::TextFile& file) {
-  const TextDataOptions& data = config.data;
-  if (data.columns.empty() && data.score.empty() && data.label.empty()) {
-    return text::detect_layout(file);
+  return text::layout_of(file, {config.data.columns, config.data.score, config.data.label});
+}
+
+// What the method takes, before anything is done that takes time. `views` are those of one text.
+void check_method(const TextConfig& config, const text::TextFile& file, const text::Layout& layout,
+                  bool views) {
+  const std::string& method = config.method_name;
+  const auto refuse = [&](const std::string& expected, const std::string& fix) {
+    throw Error(ErrorKind::data,
+                {.what = fmt::format("{}: the columns for method {}", file.name(), method),
+                 .got = text::describe(layout, file),
+                 .expected = expected,
+                 .fix = fix});
+  };
+  if (method == "scored" && layout.score < 0) {
+    refuse("two texts and a number that says how alike they are",
+           "Name the column: --set data.score=NAME; or learn without scores: --method ranking");
   }
-  return text::choose_layout(file, data.columns, data.score, data.label);
+  if (method == "clip" && views) {
+    refuse("two columns of texts, one for each encoder", "Learn from views: --method ranking");
+  }
+  if (method == "supcon" && layout.label < 0) {
+    refuse("texts and their labels", "Name the column: --set data.label=NAME");
+  }
+  if (!views && config.data.positives == text::Positives::columns &&
+      layout.kind == text::LayoutKind::labelled_pairs) {
+    refuse("texts that belong together, or a number that says how alike they are",
+           "To learn that all of these pairs belong together, name the columns of texts: --columns "
+           "A,B; otherwise train on a file of the rows of one class");
+  }
+  if ((method == "gist" || method == "distill") && config.data.teacher.empty()) {
+    throw Error(ErrorKind::usage,
+                {.what = "method " + method,
+                 .got = "no data.teacher",
+                 .expected = "an encoder whose embeddings of the texts it learns from",
+                 .fix = "Name one: --set data.teacher=FOLDER"});
+  }
 }
 
 // A vocabulary of the texts to learn from.
@@ -110,6 +143,8 @@ TextTraining::TextTraining(TextConfig& config) : config_(config) {
   const auto file = open_texts(config);
   file_ = file;
   layout_ = layout_of(config, *file);
+  check_method(config, *file, layout_, views_of_row());
+  leave_out_rows(*file);
   excluded_ = text::exclude_texts(*file, layout_, config.data.exclude);
   const std::string& start = config.encoder.start;
   if (!start.empty()) start_ = text::load_text_bundle(start);
@@ -136,13 +171,32 @@ TextTraining::TextTraining(TextConfig& config) : config_(config) {
   if (!config.data.teacher.empty()) teacher_ = teacher_embeddings();
 }
 
-at::Tensor TextTraining::teacher_embeddings() const {
-  if (parts_of_row()) {
+void TextTraining::leave_out_rows(text::TextFile& file) const {
+  if (parts_of_row() && !config_.data.teacher.empty()) {
     throw Error(ErrorKind::usage,
                 {.what = "data.teacher with parts of texts",
                  .got = std::get<std::string>(config_.setting("data.positives").data),
                  .expected = "whole texts, of which the teacher makes embeddings once"});
   }
+  const bool by_label = config_.method_name == "supcon" || config_.method_name == "siamese";
+  text::Layout used = layout_;
+  if (views_of_row() || config_.data.positives != text::Positives::columns) used.texts.resize(1);
+  if (config_.method_name != "scored") used.score = -1;
+  if (!by_label) used.label = -1;
+  text::leave_out_unusable(file, used);
+  if (!parts_of_row()) return;
+  const bool sentences = config_.data.positives == text::Positives::sentences;
+  const auto column = static_cast<size_t>(layout_.texts[0]);
+  file.leave_out([&](const std::vector<std::string>& fields) {
+    const auto parts =
+        sentences ? text::sentences_of(fields[column]) : text::paragraphs_of(fields[column]);
+    if (parts.size() > 1) return std::string();
+    return fmt::format("one {} alone, no two that follow each other",
+                       sentences ? "sentence" : "paragraph");
+  });
+}
+
+at::Tensor TextTraining::teacher_embeddings() const {
   if (!config_.teacher_embeddings.empty()) {
     return learn::to_tensor(*TensorFile(config_.teacher_embeddings).find("embeddings"));
   }
@@ -261,7 +315,7 @@ learn::TrainParts TextTraining::parts() {
 LeftOut TextTraining::left_out() const {
   const BadLines& bad = file_->bad();
   LeftOut out{
-      .name = "bad_lines", .count = bad.count, .first = bad.first, .summary = bad.summary()};
+      .name = "bad_lines", .count = bad.count, .first = bad.first, .summary = file_->left_out()};
   const auto add = [&](const std::string& line) {
     out.summary += (out.summary.empty() ? "" : "\n") + line;
   };

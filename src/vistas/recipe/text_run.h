@@ -36,6 +36,8 @@ class TextTraining : public Training {
   text::TextBatchOptions batch_options() const;
   at::Tensor teacher_embeddings() const;
   bool parts_of_row() const;
+  // Leaves out, or refuses, the rows that cannot be a sample.
+  void leave_out_rows(text::TextFile& file) const;
 
   const TextConfig& config_;
   std::shared_ptr<const text::TextFile> file_;

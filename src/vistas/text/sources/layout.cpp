@@ -5,25 +5,42 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <initializer_list>
 #include <set>
 
 #include "vistas/base/error.h"
 #include "vistas/base/strings.h"
+#include "vistas/text/sources/column_names.h"
 
 namespace vistas::text {
 namespace {
 
 constexpr int64_t kRowsLookedAt = 1000;
 
-bool one_of(const std::string& name, const std::vector<std::string>& names) {
-  return std::ranges::find(names, name) != names.end();
-}
-
 // What the first rows have in a column.
 struct Column {
-  bool numbers = true;           // every value
-  std::set<std::string> values;  // different ones
-  size_t longest = 0;            // bytes
+  int64_t filled = 0, numbers = 0;
+  std::set<std::string> values{};  // different ones
+  size_t longest = 0;              // bytes
+  bool has_spaces = false;         // in a value
+  bool whole = true;               // every number
+  bool counts_up = true;           // whole numbers, each above the one before
+  double last = -INFINITY;
+
+  void add(const std::string& value) {
+    if (is_blank(value)) return;
+    ++filled;
+    values.insert(value);
+    longest = std::max(longest, value.size());
+    has_spaces = has_spaces || value.find(' ') != std::string::npos;
+    const double number = number_in(value);
+    if (!std::isnan(number)) ++numbers;
+    whole = whole && std::floor(number) == number;
+    counts_up = counts_up && whole && number > last;
+    last = number;
+  }
+  bool is_mostly_numbers(int64_t tenths) const { return numbers * 10 >= filled * tenths; }
 };
 
 std::vector<Column> look_at(const TextFile& file) {
@@ -32,19 +49,34 @@ std::vector<Column> look_at(const TextFile& file) {
   const int64_t rows = std::min(file.size(), kRowsLookedAt);
   for (int64_t row = 0; row < rows; ++row) {
     file.read(row, fields);
-    for (size_t i = 0; i < columns.size(); ++i) {
-      columns[i].numbers = columns[i].numbers && is_number(fields[i]);
-      columns[i].values.insert(fields[i]);
-      columns[i].longest = std::max(columns[i].longest, fields[i].size());
-    }
+    for (size_t i = 0; i < columns.size(); ++i) columns[i].add(fields[i]);
   }
   return columns;
+}
+
+enum class Role { text, title, score, label, number, few, none };
+
+// `name` is "" in a file without names.
+Role role_of(const std::string& name, const Column& column, int64_t rows) {
+  if (column.filled == 0) return Role::none;
+  const NameMeans means = meaning_of(name);
+  if (means == NameMeans::score) return column.is_mostly_numbers(5) ? Role::score : Role::label;
+  if (means == NameMeans::label) return Role::label;
+  if (means == NameMeans::other || (means == NameMeans::id && !column.has_spaces)) {
+    return Role::none;
+  }
+  if (column.is_mostly_numbers(9)) {
+    return column.counts_up && rows >= 10 ? Role::none : Role::number;
+  }
+  if (means == NameMeans::title) return Role::title;
+  const bool few = std::ssize(column.values) * 10 <= rows && column.longest <= 32;
+  return few && means != NameMeans::text ? Role::few : Role::text;
 }
 
 Layout made(std::vector<int64_t> texts, int64_t score, int64_t label) {
   Layout layout{.texts = std::move(texts), .score = score, .label = label};
   if (label >= 0) {
-    layout.kind = LayoutKind::labelled;
+    layout.kind = layout.texts.size() == 1 ? LayoutKind::labelled : LayoutKind::labelled_pairs;
   } else if (score >= 0) {
     layout.kind = LayoutKind::scored_pairs;
   } else if (layout.texts.size() == 2) {
@@ -55,65 +87,104 @@ Layout made(std::vector<int64_t> texts, int64_t score, int64_t label) {
   return layout;
 }
 
-Error unclear(const TextFile& file, const std::string& got) {
-  return Error(
-      ErrorKind::data,
-      {.what = file.name() + ": the columns",
-       .got = got,
-       .expected = "a text, two texts, two texts and a score, several texts, or a text "
-                   "and a label",
-       .fix = fmt::format("Name those to use; there are: {}", fmt::join(file.columns(), ", "))});
-}
-
-Layout by_name(const TextFile& file) {
-  static const std::vector<std::string> scores = {"score", "scores", "similarity"};
-  static const std::vector<std::string> labels = {"label", "labels", "class", "category"};
-  static const std::vector<std::string> others = {"split", "id",    "idx",  "index",
-                                                  "genre", "title", "file", "year"};
-  std::vector<int64_t> texts, rest;
-  int64_t score = -1, label = -1;
-  for (size_t i = 0; i < file.columns().size(); ++i) {
-    const std::string name = ascii_lower(file.columns()[i]);
-    const auto column = static_cast<int64_t>(i);
-    if (one_of(name, scores)) {
-      score = column;
-    } else if (one_of(name, labels)) {
-      label = column;
-    } else {
-      (one_of(name, others) ? rest : texts).push_back(column);
+// Finds the layout of a file from the roles of its columns.
+class Detection {
+ public:
+  explicit Detection(const TextFile& file)
+      : file_(file), named_(file.has_header() || file.format() == TextFormat::jsonl) {
+    columns_ = look_at(file);
+    const int64_t rows = std::min(file.size(), kRowsLookedAt);
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      roles_.push_back(role_of(named_ ? file.columns()[i] : "", columns_[i], rows));
     }
   }
-  if (texts.empty()) texts = rest;
-  // With two texts a label says how they go together: sentence-transformers' name of a score.
-  if (texts.size() == 2 && score < 0 && label >= 0) std::swap(score, label);
-  if (texts.size() == 1 && label < 0) std::swap(score, label);
-  return made(texts, score, label);
-}
 
-Layout by_content(const TextFile& file) {
-  const std::vector<Column> columns = look_at(file);
-  const auto rows = static_cast<size_t>(std::min(file.size(), kRowsLookedAt));
-  std::vector<int64_t> texts, numbers, classes;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const auto column = static_cast<int64_t>(i);
-    const bool few = columns[i].values.size() * 10 <= rows && columns[i].longest <= 32;
-    if (columns[i].numbers) {
-      numbers.push_back(column);
-    } else {
-      (few ? classes : texts).push_back(column);
+  Layout layout() const {
+    if (columns_.size() == 1) return made({0}, -1, -1);
+    const int64_t score = first(Role::score), label = first(Role::label);
+    std::vector<int64_t> texts = with({Role::text});
+    if (texts.empty() || (texts.size() == 1 && score < 0 && label < 0)) {
+      texts = with({Role::text, Role::title});
     }
+    if (texts.size() == 1) return one_text(texts[0], label >= 0 ? label : score);
+    if (texts.size() == 2) return two_texts(texts, score, label);
+    if (texts.empty() || score >= 0 || label >= 0 || !all_have_a_part()) throw unclear();
+    return made(texts, -1, -1);
   }
-  if (columns.size() == 1) return made({0}, -1, -1);
-  if (texts.size() == 2 && numbers.size() == 1 && classes.empty()) {
-    return made(texts, numbers[0], -1);
+
+ private:
+  std::vector<int64_t> with(std::initializer_list<Role> roles) const {
+    std::vector<int64_t> found;
+    for (size_t i = 0; i < roles_.size(); ++i) {
+      if (std::ranges::find(roles, roles_[i]) != roles.end()) {
+        found.push_back(static_cast<int64_t>(i));
+      }
+    }
+    return found;
   }
-  if (texts.size() == 1 && numbers.size() + classes.size() == 1) {
-    return made(texts, -1, classes.empty() ? numbers[0] : classes[0]);
+
+  int64_t first(Role role) const {
+    const auto found = with({role});
+    return found.empty() ? -1 : found.front();
   }
-  if (texts.size() == columns.size()) return made(texts, -1, -1);
-  throw unclear(file, fmt::format("{} columns: {} of text, {} of numbers, {} of few short values",
-                                  columns.size(), texts.size(), numbers.size(), classes.size()));
-}
+
+  // In a file without names a column of values that nothing uses is a guess too many.
+  bool all_have_a_part() const { return named_ || with({Role::number, Role::few}).empty(); }
+
+  Layout one_text(int64_t text, int64_t label) const {
+    if (label >= 0) return made({text}, -1, label);
+    const auto values = with({Role::number, Role::few});
+    if (values.size() == 1) return made({text}, -1, values[0]);
+    if (!all_have_a_part()) throw unclear();
+    return made({text}, -1, -1);
+  }
+
+  Layout two_texts(const std::vector<int64_t>& texts, int64_t score, int64_t label) const {
+    if (score >= 0) return made(texts, score, -1);
+    if (label >= 0) {
+      return is_graded(texts, columns_[static_cast<size_t>(label)]) ? made(texts, label, -1)
+                                                                    : made(texts, -1, label);
+    }
+    const auto numbers = with({Role::number});
+    if (!named_ && numbers.size() == 1 && first(Role::few) < 0) return made(texts, numbers[0], -1);
+    if (!all_have_a_part()) throw unclear();
+    return made(texts, -1, -1);
+  }
+
+  // Whether a label says how alike two texts are: numbers, but for the classes 0, 1, 2 of a premise
+  // and a hypothesis.
+  bool is_graded(const std::vector<int64_t>& texts, const Column& label) const {
+    if (!label.is_mostly_numbers(5)) return false;
+    const bool inference = std::ranges::any_of(texts, [&](int64_t i) {
+      return ascii_lower(file_.columns()[static_cast<size_t>(i)]) == "hypothesis";
+    });
+    return !inference || !label.whole || label.values.size() <= 2;
+  }
+
+  Error unclear() const {
+    const auto count = [&](Role role) { return std::ranges::count(roles_, role); };
+    std::vector<std::string> parts;
+    for (const auto& [role, name] :
+         {std::pair{Role::text, "text"}, std::pair{Role::title, "titles"},
+          std::pair{Role::score, "scores"}, std::pair{Role::label, "labels"},
+          std::pair{Role::number, "numbers"}, std::pair{Role::few, "few short values"},
+          std::pair{Role::none, "ids or nothing"}}) {
+      if (count(role) > 0) parts.push_back(fmt::format("{} of {}", count(role), name));
+    }
+    return Error(
+        ErrorKind::data,
+        {.what = file_.name() + ": the columns",
+         .got = fmt::format("{} columns: {}", roles_.size(), fmt::join(parts, ", ")),
+         .expected = "a text, two texts, two texts and a score, several texts, or a text "
+                     "and a label",
+         .fix = fmt::format("Name those to use; there are: {}", fmt::join(file_.columns(), ", "))});
+  }
+
+  const TextFile& file_;
+  bool named_;
+  std::vector<Column> columns_;
+  std::vector<Role> roles_;
+};
 
 int64_t column_of(const TextFile& file, const std::string& name) {
   const auto& columns = file.columns();
@@ -136,15 +207,34 @@ int64_t column_of(const TextFile& file, const std::string& name) {
 }  // namespace
 
 Layout detect_layout(const TextFile& file) {
-  const bool named = file.has_header() || file.format() == TextFormat::jsonl;
-  const Layout layout = named ? by_name(file) : by_content(file);
-  if (layout.kind == LayoutKind::scored_pairs && layout.texts.size() != 2) {
-    throw unclear(file, fmt::format("a score beside {} texts", layout.texts.size()));
+  return Detection(file).layout();
+}
+
+Layout layout_of(const TextFile& file, const LayoutOptions& options) {
+  if (options.columns.empty() && options.score.empty() && options.label.empty()) {
+    return detect_layout(file);
   }
-  if (layout.kind == LayoutKind::labelled && layout.texts.size() != 1) {
-    throw unclear(file, fmt::format("a label beside {} texts", layout.texts.size()));
-  }
-  return layout;
+  return choose_layout(file, options.columns, options.score, options.label);
+}
+
+void leave_out_unusable(TextFile& file, const Layout& layout) {
+  const auto field = [](const std::vector<std::string>& fields, int64_t column) -> auto& {
+    return fields[static_cast<size_t>(column)];
+  };
+  const auto name = [&](int64_t column) { return file.columns()[static_cast<size_t>(column)]; };
+  file.leave_out([&](const std::vector<std::string>& fields) -> std::string {
+    for (const int64_t column : layout.texts) {
+      if (is_blank(field(fields, column))) return "no text in " + name(column);
+    }
+    if (layout.score >= 0 && !is_number(field(fields, layout.score))) {
+      return fmt::format("'{}' in {} is no number", field(fields, layout.score),
+                         name(layout.score));
+    }
+    if (layout.label >= 0 && is_blank(field(fields, layout.label))) {
+      return "no label in " + name(layout.label);
+    }
+    return "";
+  });
 }
 
 Layout choose_layout(const TextFile& file, const std::vector<std::string>& texts,
@@ -165,21 +255,31 @@ Layout choose_layout(const TextFile& file, const std::vector<std::string>& texts
 }
 
 std::string describe(const Layout& layout, const TextFile& file) {
-  std::vector<std::string> names;
-  for (const int64_t i : layout.texts) names.push_back(file.columns()[static_cast<size_t>(i)]);
-  const std::string texts = fmt::format("{}", fmt::join(names, ", "));
-  const auto column = [&](int64_t i) { return file.columns()[static_cast<size_t>(i)]; };
+  const auto names = [&](const std::vector<int64_t>& columns) {
+    std::vector<std::string> out;
+    for (const int64_t i : columns) out.push_back(file.columns()[static_cast<size_t>(i)]);
+    return fmt::format("{}", fmt::join(out, ", "));
+  };
+  std::vector<int64_t> unused;
+  for (int64_t i = 0; i < std::ssize(file.columns()); ++i) {
+    const bool is_text = std::ranges::find(layout.texts, i) != layout.texts.end();
+    if (!is_text && i != layout.score && i != layout.label) unused.push_back(i);
+  }
+  const std::string texts = names(layout.texts);
+  const std::string rest = unused.empty() ? "" : fmt::format(" (not used: {})", names(unused));
   switch (layout.kind) {
     case LayoutKind::texts:
-      return "texts of " + texts;
+      return "texts of " + texts + rest;
     case LayoutKind::pairs:
-      return "pairs of " + texts;
+      return "pairs of " + texts + rest;
     case LayoutKind::scored_pairs:
-      return fmt::format("scored pairs of {}, score in {}", texts, column(layout.score));
+      return fmt::format("scored pairs of {}, score in {}{}", texts, names({layout.score}), rest);
     case LayoutKind::tuples:
-      return "anchor, positive and negatives in " + texts;
+      return "anchor, positive and negatives in " + texts + rest;
     case LayoutKind::labelled:
-      return fmt::format("labelled texts of {}, label in {}", texts, column(layout.label));
+      return fmt::format("labelled texts of {}, label in {}{}", texts, names({layout.label}), rest);
+    case LayoutKind::labelled_pairs:
+      return fmt::format("pairs of {}, class in {}{}", texts, names({layout.label}), rest);
   }
   return "";
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 namespace vistas::text {
@@ -104,8 +105,9 @@ std::string split_record(std::string_view record, TextFormat format,
 }
 
 std::string split_json(std::string_view record, const std::vector<std::string>& columns,
-                       std::vector<std::string>& fields) {
+                       std::vector<std::string>& fields, int64_t& beyond) {
   Json object;
+  beyond = 0;
   if (std::string wrong = parse_object(record, object); !wrong.empty()) return wrong;
   fields.resize(columns.size());
   for (size_t i = 0; i < columns.size(); ++i) {
@@ -126,6 +128,9 @@ std::string split_json(std::string_view record, const std::vector<std::string>& 
     if (list == object.end() || error != std::errc{} || stop != end) continue;
     if (!is_texts(*list)) return fmt::format("\"{}\" is no list of texts", list.key());
     if (place < list->size()) fields[i] = (*list)[place].get<std::string>();
+    const bool last =
+        i + 1 == columns.size() || columns[i + 1] != fmt::format("{}[{}]", list.key(), place + 1);
+    if (last && list->size() > place + 1) beyond += static_cast<int64_t>(list->size() - place - 1);
   }
   return "";
 }
@@ -142,11 +147,21 @@ std::string json_columns(std::string_view record, std::vector<std::string>& colu
   return columns.empty() ? "no member that is a text, a number or a list of texts" : "";
 }
 
-bool is_number(std::string_view text) {
-  double value = 0;
+double number_in(std::string_view text) {
+  while (!text.empty() && is_blank(text.substr(0, 1))) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.substr(text.size() - 1))) text.remove_suffix(1);
+  double value = NAN;
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
-  return error == std::errc{} && stop == end;
+  return error == std::errc{} && stop == end && std::isfinite(value) ? value : NAN;
+}
+
+bool is_number(std::string_view text) {
+  return !std::isnan(number_in(text));
+}
+
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
 }
 
 }  // namespace vistas::text

@@ -32,13 +32,19 @@ std::string split_record(std::string_view record, TextFormat format,
 
 // The members named by `columns` of a JSON object, texts or numbers; "" for one that is not there.
 // A list of texts fills the columns "name[0]", "name[1]" ...
+// `beyond` is how many texts lists have beyond those columns.
 std::string split_json(std::string_view record, const std::vector<std::string>& columns,
-                       std::vector<std::string>& fields);
+                       std::vector<std::string>& fields, int64_t& beyond);
 
 // The columns of a JSON object in their order: every member that is a text, a number or a list of
 // texts.
 std::string json_columns(std::string_view record, std::vector<std::string>& columns);
 
+// Spaces around it do not count; NaN for what is no finite number.
+double number_in(std::string_view text);
+
 bool is_number(std::string_view text);
+
+bool is_blank(std::string_view text);
 
 }  // namespace vistas::text

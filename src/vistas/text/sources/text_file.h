@@ -37,7 +37,9 @@ struct TextFileOptions {
 // too long. Safe for many threads.
 class TextFile {
  public:
-  explicit TextFile(const std::filesystem::path& path, const TextFileOptions& options = {});
+  // Errors call the file `name`, its path where that is "".
+  explicit TextFile(const std::filesystem::path& path, const TextFileOptions& options = {},
+                    const std::string& name = "");
 
   int64_t size() const { return static_cast<int64_t>(starts_.size()); }
   // The fields of row i, one a column.
@@ -46,6 +48,9 @@ class TextFile {
   // Forgets the rows whose fields the function is true of; returns how many there were. A data
   // error if none is left.
   int64_t remove_rows(const std::function<bool(const std::vector<std::string>&)>& wanted);
+  // Leaves out as bad lines, or refuses as on_bad_line says, the rows of whose fields the function
+  // says what is wrong ("": nothing). A data error if none is left.
+  void leave_out(const std::function<std::string(const std::vector<std::string>&)>& wrong);
   // Bytes of row i in the file, with what stands before the next row.
   int64_t row_bytes(int64_t i) const;
 
@@ -55,23 +60,30 @@ class TextFile {
   // Names from the header or of JSON members, otherwise "column 1", "column 2" ...
   const std::vector<std::string>& columns() const { return columns_; }
   const BadLines& bad() const { return bad_; }
+  // Rows of JSON whose lists have more texts than the first row's, which are not used.
+  int64_t longer_lists() const { return longer_lists_; }
+  // What a reader of a result must know: bad lines and longer lists; "" if there are none.
+  std::string left_out() const;
   // Of all bytes of the file.
   uint64_t fingerprint() const;
 
  private:
-  void find_rows(bool fail);
+  void find_rows();
   std::string what_is_wrong(std::string_view text, std::vector<std::string>& fields);
   void take_header(const std::string& option);
-  void note_bad(int64_t line, const std::string& wrong, bool fail);
+  void note_bad(int64_t line, const std::string& wrong);
   std::string_view record(size_t start) const;
-  std::string split(std::string_view record, std::vector<std::string>& fields) const;
+  std::string split(std::string_view record, std::vector<std::string>& fields,
+                    int64_t* beyond = nullptr) const;
 
   std::string name_;
   MappedFile file_;
   std::string_view content_;
   TextFormat format_ = TextFormat::lines;
   bool header_ = false;
+  bool fails_ = false;  // at a bad line
   size_t longest_ = 0;
+  int64_t longer_lists_ = 0;
   std::vector<std::string> columns_;
   std::vector<uint64_t> starts_;  // byte of each good row
   BadLines bad_;

@@ -42,7 +42,7 @@ std::pair<fs::path, fs::path> sides_of(const fs::path& prefix) {
   return {files[0], files[1]};
 }
 
-Bitext read_sides(const fs::path& prefix) {
+Bitext read_sides(const fs::path& prefix, const TextFileOptions& options) {
   const auto [a, b] = sides_of(prefix);
   std::vector<std::string> first = lines_of(a), second = lines_of(b);
   if (first.size() != second.size()) {
@@ -55,7 +55,7 @@ Bitext read_sides(const fs::path& prefix) {
   Bitext out{.name = prefix.filename().string(),
              .first_name = a.extension().string().substr(1),
              .second_name = b.extension().string().substr(1)};
-  SkippedRows skipped(prefix);
+  SkippedRows skipped(prefix.string(), options);
   for (size_t i = 0; i < first.size(); ++i) {
     const auto usable = [](const std::string& text) {
       return !is_blank(text) && find_invalid_utf8(text) == std::string_view::npos;
@@ -78,11 +78,12 @@ std::vector<std::string_view> views_of(std::span<const std::string> texts) {
   return {texts.begin(), texts.end()};
 }
 
-Corpus read_corpus(const fs::path& path) {
-  const TextFile file(path);
-  const Layout layout = detect_layout(file);
+Corpus read_corpus(const fs::path& path, const ReadOptions& options) {
+  TextFile file(path, options.file, options.name);
+  const Layout layout = layout_of(file, options.layout);
+  if (options.file.on_bad_line == "fail") leave_out_unusable(file, {.texts = layout.texts});
   Corpus out;
-  SkippedRows skipped(path);
+  SkippedRows skipped(file.name(), options.file);
   for_each_row(file, [&](const std::vector<std::string>& fields) {
     for (const int64_t column : layout.texts) {
       const std::string& text = fields[static_cast<size_t>(column)];
@@ -93,28 +94,26 @@ Corpus read_corpus(const fs::path& path) {
       }
     }
   });
-  skipped.tell(file.bad(), out.notes);
-  if (out.texts.empty()) throw nothing_left(path, "text");
+  tell_left_out(file, out.notes);
+  skipped.tell(out.notes);
+  if (out.texts.empty()) throw nothing_left(file.name(), "text");
   return out;
 }
 
-LabelledTexts read_labelled(const fs::path& path) {
-  const TextFile file(path);
-  const Layout layout = detect_layout(file);
+LabelledTexts read_labelled(const fs::path& path, const ReadOptions& options) {
+  TextFile file(path, options.file);
+  const Layout layout = layout_of(file, options.layout);
   if (layout.kind != LayoutKind::labelled) throw wrong_layout(file, layout, "a text and its label");
-  const int64_t split = column_named(file, "split", false);
   LabelledTexts out{.name = stem_of(path)};
+  leave_out_unusable(file, layout);
+  tell_left_out(file, out.notes);
+  const int64_t split = column_named(file, "split", false);
   std::vector<std::string> labels;
-  SkippedRows skipped(path);
   for_each_row(file, [&](const std::vector<std::string>& fields) {
-    const std::string& text = fields[static_cast<size_t>(layout.texts[0])];
-    const std::string& label = fields[static_cast<size_t>(layout.label)];
-    if (is_blank(text) || is_blank(label)) return skipped.add();
-    out.texts.push_back(text);
-    labels.push_back(label);
+    out.texts.push_back(fields[static_cast<size_t>(layout.texts[0])]);
+    labels.push_back(fields[static_cast<size_t>(layout.label)]);
     if (split >= 0) out.splits.push_back(fields[static_cast<size_t>(split)]);
   });
-  skipped.tell(file.bad(), out.notes);
   const std::set<std::string> classes(labels.begin(), labels.end());
   out.classes.assign(classes.begin(), classes.end());
   for (const std::string& label : labels) {
@@ -128,22 +127,20 @@ LabelledTexts read_labelled(const fs::path& path) {
   return out;
 }
 
-Bitext read_bitext(const fs::path& path) {
-  if (!fs::is_regular_file(path)) return read_sides(path);
-  const TextFile file(path);
-  const Layout layout = detect_layout(file);
+Bitext read_bitext(const fs::path& path, const ReadOptions& options) {
+  if (!fs::is_regular_file(path)) return read_sides(path, options.file);
+  TextFile file(path, options.file);
+  const Layout layout = layout_of(file, options.layout);
   if (layout.texts.size() != 2) throw wrong_layout(file, layout, "two texts, translations");
   const auto a = static_cast<size_t>(layout.texts[0]), b = static_cast<size_t>(layout.texts[1]);
   Bitext out{
       .name = stem_of(path), .first_name = file.columns()[a], .second_name = file.columns()[b]};
-  SkippedRows skipped(path);
+  leave_out_unusable(file, {.texts = layout.texts});
+  tell_left_out(file, out.notes);
   for_each_row(file, [&](const std::vector<std::string>& fields) {
-    if (is_blank(fields[a]) || is_blank(fields[b])) return skipped.add();
     out.first.push_back(fields[a]);
     out.second.push_back(fields[b]);
   });
-  skipped.tell(file.bad(), out.notes);
-  if (out.first.empty()) throw nothing_left(path, "row with two texts");
   return out;
 }
 

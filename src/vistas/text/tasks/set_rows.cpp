@@ -4,24 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 
 #include "vistas/base/files.h"
 
 namespace fs = std::filesystem;
 
 namespace vistas::text {
-
-bool is_blank(std::string_view text) {
-  return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
-}
-
-double number_of(std::string_view text) {
-  double value = NAN;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
 
 std::string stem_of(const fs::path& path) {
   fs::path name = path.filename();
@@ -59,16 +47,24 @@ int64_t column_named(const TextFile& file, const std::string& name, bool needed)
                .got = fmt::format("the columns {}", fmt::join(file.columns(), ", "))});
 }
 
+void SkippedRows::add() {
+  ++count_;
+  if (!fails_) return;
+  throw Error(ErrorKind::data, {.what = name_,
+                                .got = "a row without a text or a value",
+                                .fix = "Mend the row, or leave such rows out with "
+                                       "on_bad_line = \"skip\""});
+}
+
 void SkippedRows::tell(Notes& notes) const {
   if (count_ == 0) return;
-  notes.push_back(fmt::format("{}: {} without a text or a value {} left out", path_,
+  notes.push_back(fmt::format("{}: {} without a text or a value {} left out", name_,
                               count_ == 1 ? "1 row" : fmt::format("{} rows", count_),
                               count_ == 1 ? "was" : "were"));
 }
 
-void SkippedRows::tell(const BadLines& bad, Notes& notes) const {
-  if (bad.count) notes.push_back(path_ + ": " + bad.summary());
-  tell(notes);
+void tell_left_out(const TextFile& file, Notes& notes) {
+  if (!file.left_out().empty()) notes.push_back(file.name() + ": " + file.left_out());
 }
 
 Error wrong_layout(const TextFile& file, const Layout& layout, const std::string& expected) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "vistas/base/error.h"
@@ -13,11 +14,6 @@
 #include "vistas/text/tasks/eval_sets.h"
 
 namespace vistas::text {
-
-bool is_blank(std::string_view text);
-
-// NaN for what is no number.
-double number_of(std::string_view text);
 
 // The name without folder, ".gz" and ending.
 std::string stem_of(const std::filesystem::path& path);
@@ -32,18 +28,22 @@ void for_each_row(const TextFile& file,
 // The number of a column of that name; -1 or a data error where there is none.
 int64_t column_named(const TextFile& file, const std::string& name, bool needed = true);
 
-// Counts rows that were left out and says so.
+// Counts rows that are left out and says so, or refuses the first, as on_bad_line says.
 class SkippedRows {
  public:
-  explicit SkippedRows(const std::filesystem::path& path) : path_(path.string()) {}
-  void add() { ++count_; }
+  SkippedRows(std::string name, const TextFileOptions& options)
+      : name_(std::move(name)), fails_(options.on_bad_line == "fail") {}
+  void add();
   void tell(Notes& notes) const;
-  void tell(const BadLines& bad, Notes& notes) const;  // and what the file itself left out
 
  private:
-  std::string path_;
+  std::string name_;
+  bool fails_;
   int64_t count_ = 0;
 };
+
+// What the file itself has left out.
+void tell_left_out(const TextFile& file, Notes& notes);
 
 Error wrong_layout(const TextFile& file, const Layout& layout, const std::string& expected);
 Error nothing_left(const std::filesystem::path& path, const std::string& what);

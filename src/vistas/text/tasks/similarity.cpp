@@ -12,21 +12,12 @@ namespace fs = std::filesystem;
 namespace vistas::text {
 namespace {
 
-// Which columns are what; those of SICK by their names.
-Layout similarity_layout(const TextFile& file) {
-  const auto& columns = file.columns();
-  if (std::ranges::find(columns, "relatedness_score") != columns.end()) {
-    return choose_layout(file, {"sentence_A", "sentence_B"}, "relatedness_score", "");
-  }
-  return detect_layout(file);
-}
-
 // The two texts of a line of SentEval's input and its score; false for a pair without one.
 bool add_pair(const std::string& line, const std::string& gold, ScoredPairs& out) {
   std::vector<std::string> fields;
   if (find_invalid_utf8(line) != std::string_view::npos) return false;
   split_record(line, TextFormat::tsv, fields);
-  const double score = number_of(gold);
+  const double score = number_in(gold);
   if (fields.size() < 2 || is_blank(fields[0]) || is_blank(fields[1]) || !std::isfinite(score)) {
     return false;
   }
@@ -36,8 +27,8 @@ bool add_pair(const std::string& line, const std::string& gold, ScoredPairs& out
   return true;
 }
 
-ScoredPairs read_senteval_part(const fs::path& input, const fs::path& gold,
-                               const std::string& name) {
+ScoredPairs read_senteval_part(const fs::path& input, const fs::path& gold, const std::string& name,
+                               const TextFileOptions& options) {
   const std::vector<std::string> pairs = lines_of(input), scores = lines_of(gold);
   if (pairs.size() != scores.size()) {
     throw Error(ErrorKind::data,
@@ -46,7 +37,7 @@ ScoredPairs read_senteval_part(const fs::path& input, const fs::path& gold,
                  .expected = "a line of scores for each line of texts"});
   }
   ScoredPairs out{.name = name};
-  SkippedRows skipped(input);
+  SkippedRows skipped(input.string(), options);
   for (size_t i = 0; i < pairs.size(); ++i) {
     // Pairs that nobody scored are part of the layout.
     if (!is_blank(scores[i]) && !add_pair(pairs[i], scores[i], out)) skipped.add();
@@ -63,7 +54,7 @@ std::string gold_name(const std::string& file) {
   return file.substr(begin.size(), file.size() - begin.size() - end.size());
 }
 
-SimilarityTask read_senteval(const fs::path& folder) {
+SimilarityTask read_senteval(const fs::path& folder, const TextFileOptions& options) {
   SimilarityTask task{.name = fs::canonical(folder).filename().string()};
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder)) {
@@ -79,7 +70,7 @@ SimilarityTask read_senteval(const fs::path& folder) {
                            input.filename().string());
       continue;
     }
-    task.parts.push_back(read_senteval_part(input, gold, name));
+    task.parts.push_back(read_senteval_part(input, gold, name, options));
   }
   if (task.parts.empty()) {
     throw Error(
@@ -93,31 +84,26 @@ SimilarityTask read_senteval(const fs::path& folder) {
 
 }  // namespace
 
-ScoredPairs read_scored_pairs(const fs::path& path) {
-  const TextFile file(path);
-  const Layout layout = similarity_layout(file);
+ScoredPairs read_scored_pairs(const fs::path& path, const ReadOptions& options) {
+  TextFile file(path, options.file);
+  const Layout layout = layout_of(file, options.layout);
   if (layout.kind != LayoutKind::scored_pairs) {
     throw wrong_layout(file, layout, "two texts and a number that says how alike they are");
   }
   ScoredPairs out{.name = stem_of(path)};
-  SkippedRows skipped(path);
+  leave_out_unusable(file, layout);
+  tell_left_out(file, out.notes);
   for_each_row(file, [&](const std::vector<std::string>& fields) {
-    const std::string& a = fields[static_cast<size_t>(layout.texts[0])];
-    const std::string& b = fields[static_cast<size_t>(layout.texts[1])];
-    const double score = number_of(fields[static_cast<size_t>(layout.score)]);
-    if (is_blank(a) || is_blank(b) || !std::isfinite(score)) return skipped.add();
-    out.first.push_back(a);
-    out.second.push_back(b);
-    out.scores.push_back(score);
+    out.first.push_back(fields[static_cast<size_t>(layout.texts[0])]);
+    out.second.push_back(fields[static_cast<size_t>(layout.texts[1])]);
+    out.scores.push_back(number_in(fields[static_cast<size_t>(layout.score)]));
   });
-  skipped.tell(file.bad(), out.notes);
-  if (out.scores.empty()) throw nothing_left(path, "row with two texts and a number");
   return out;
 }
 
-SimilarityTask read_similarity(const fs::path& path) {
-  if (fs::is_directory(path)) return read_senteval(path);
-  ScoredPairs pairs = read_scored_pairs(path);
+SimilarityTask read_similarity(const fs::path& path, const ReadOptions& options) {
+  if (fs::is_directory(path)) return read_senteval(path, options.file);
+  ScoredPairs pairs = read_scored_pairs(path, options);
   return {.name = pairs.name, .parts = {std::move(pairs)}, .notes = {}};
 }
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <numeric>
 #include <unordered_map>
 #include <utility>
@@ -17,12 +16,6 @@ namespace vistas::text {
 namespace {
 
 constexpr uint32_t kPartStream = 0xFFFF0002;  // beyond every view number
-
-double number_in(const std::string& text) {
-  double value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
 
 }  // namespace
 

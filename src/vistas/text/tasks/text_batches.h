@@ -22,7 +22,7 @@ namespace vistas::text {
 
 // What the views of a sample are: those of its row, the columns of its row where it has several
 // texts, its row and the next one, or two parts of the text of its row that follow each other
-// (views/segments.h), drawn anew each epoch; a text of one part is both.
+// (views/segments.h), drawn anew each epoch; a text of one part is both, which recipes leave out.
 enum class Positives { row, columns, next_row, sentences, paragraphs };
 
 struct TextBatchOptions {
