@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "vistas/base/error.h"
 
@@ -81,6 +82,27 @@ TensorView parse_entry(const std::string& file, const std::string& name,
   return view;
 }
 
+// Nothing in a header is nested deeper than the numbers of a shape, and no name stands there twice.
+nlohmann::json parse_header(const char* text, size_t length, const std::string& file) {
+  constexpr int kDeepest = 4;
+  using Event = nlohmann::json::parse_event_t;
+  std::array<std::set<std::string>, kDeepest + 1> names;
+  auto header = nlohmann::json::parse(
+      text, text + length,
+      [&](int depth, Event event, nlohmann::json& value) {
+        if (depth > kDeepest) broken(file, "the header is nested too deep");
+        if (event == Event::object_start) names[static_cast<size_t>(depth)].clear();
+        if (event == Event::key &&
+            !names[static_cast<size_t>(depth) - 1].insert(value.get<std::string>()).second) {
+          broken(file, fmt::format("'{}' stands twice in the header", value.get<std::string>()));
+        }
+        return true;
+      },
+      /*allow_exceptions=*/false);
+  if (!header.is_object()) broken(file, "the header is not a JSON object");
+  return header;
+}
+
 }  // namespace
 
 size_t size_of(DType dtype) {
@@ -100,8 +122,7 @@ std::vector<TensorView> parse_tensor_file(std::span<const std::byte> bytes, cons
            fmt::format("at most {}", std::min<uint64_t>(kMaxHeader, bytes.size() - 8)));
   }
   const auto* text = reinterpret_cast<const char*>(bytes.data() + 8);
-  const auto header = nlohmann::json::parse(text, text + length, nullptr, false);
-  if (!header.is_object()) broken(name, "the header is not a JSON object");
+  const auto header = parse_header(text, length, name);
   const std::span<const std::byte> data = bytes.subspan(8 + length);
   std::vector<TensorView> tensors;
   for (const auto& [key, entry] : header.items()) {
