@@ -49,10 +49,32 @@ class Text(support.ProgramTest):
         result = self.learn("lines.txt", "cropped", "train.epochs=2")
         self.assertIn("crop", result.out)
         self.assertIn("texts of column 1", result.out)
+        self.assertIn("static: dropout (SimCSE) wants a trained transformer", result.out)
+
+    def test_files_without_an_ending_are_texts_by_their_content(self):
+        shutil.copy(self.folder / "lines.txt", self.folder / "corpus")
+        self.assertIn("texts of column 1", self.learn("corpus", "by_content", "train.epochs=1").out)
+        support.write(self.folder / "picture", support.picture("circle", 1))
+        self.fails(3, ["not a source of pictures"], "train", "picture")
+        self.fails(2, ["standard input", "a file first"], "train", "-")
 
     def test_scores_decide_the_method(self):
         result = self.learn("scored.csv.gz", "scored", "train.epochs=2")
         self.assertIn("scored pairs of sentence1, sentence2, score in score", result.out)
+        result = self.learn("scored.csv.gz", "angle", "train.epochs=1", "method.loss=angle")
+        self.assertIn('loss = "angle"', (self.folder / "angle/config.toml").read_text())
+        result = self.learn("scored.csv.gz", "numbered", "train.epochs=1", "data.columns=[2, 1]",
+                            "data.score=3")
+        self.assertIn("scored pairs of sentence2, sentence1, score in score", result.out)
+
+    def test_hard_negatives_are_counted(self):
+        support.write(self.folder / "tuples.tsv", "".join(
+            f"{a}\t{b}\t{b[:9]}\t{b[3:8]}\n" for a, b in support.sentence_pairs(100, 6)))
+        result = self.learn("tuples.tsv", "tuples", "train.epochs=1")
+        self.assertIn("ranking, 95 negatives an anchor", result.out)
+        dry = self.succeeds("train", "tuples.tsv", "--dry-run", "--json", "-",
+                            *support.settings(SMALL)).json()
+        self.assertEqual(dry["negatives_per_anchor"], 95)
 
     def test_a_transformer_from_nothing(self):
         small = ["layers=1", "hidden=16", "heads=2", "intermediate=32", "max_positions=32"]
@@ -156,6 +178,20 @@ class Text(support.ProgramTest):
             f"{token}\n" for token in ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *map(str, range(500))]))
         self.fails(2, ["vocabulary does not fit", "504 pieces", "small"], "train", "pairs.tsv",
                    "--encoder", "small", "--out", "x", "--set", 'tokenizer.path="vocab.txt"')
+        support.write(self.folder / "other.txt", "".join(
+            f"{b}\n" for _, b in support.sentence_pairs(300, 7)))
+        self.succeeds("vocab", "other.txt", "--size", "100", "--lowercase", "false", "-o",
+                      "other.model")
+        self.fails(2, ["tokenizer.path", "other.model", "small", "pieces differ"], "train",
+                   "pairs.tsv", "--encoder", "small", "--out", "x", "--set",
+                   'tokenizer.path="other.model"')
+        # Before anything is learned of the texts: a vocabulary of this size cannot be.
+        for method, words in (("scored", ["scored", "--method ranking"]), ("clip", ["two columns"]),
+                              ("supcon", ["labels"])):
+            self.fails(3, words, "train", "lines.txt", "--method", method, "--out", "x", "--set",
+                       "tokenizer.size=16")
+        self.fails(2, ["gist", "data.teacher"], "train", "lines.txt", "--method", "gist", "--out",
+                   "x", "--set", "tokenizer.size=16")
         self.fails(2, ["encoder.max_length", "at most 512"], "train", "lines.txt", "--out", "x",
                    *support.settings(["encoder.name=transformer", "encoder.max_length=513"]))
 

@@ -63,9 +63,10 @@ void print_choices(const Context& context, const std::vector<Choice>& choices,
 
 }  // namespace
 
-std::string negatives_text(const learn::Trainer& trainer) {
+std::string negatives_text(const learn::Trainer& trainer, const recipe::Training& training,
+                           int64_t batch) {
   return (trainer.spares_own_class() ? "at most " : "") +
-         std::to_string(trainer.negatives_per_anchor());
+         std::to_string(trainer.negatives_per_anchor() + training.hard_negatives(batch));
 }
 
 std::string batch_text(const learn::TrainOptions& train, const std::string& unit) {
@@ -93,18 +94,20 @@ int dry_run(const Context& context, recipe::Config& config) {
                             {"memory_bytes", std::llround(c.memory)},
                             {"seconds_per_step", c.seconds}});
   }
-  const nlohmann::json result = {{"samples", training->size()},
-                                 {"parameters", trainer.parameters()},
-                                 {"batch", config.train.batch},
-                                 {"micro_batch", config.train.micro_batch},
-                                 {"peak_memory_bytes", recipe::peak_memory_bytes()},
-                                 {"seconds_per_step", step},
-                                 {"seconds_per_epoch", step * static_cast<double>(per_epoch)},
-                                 {"seconds", step * static_cast<double>(total)},
-                                 {"steps", total},
-                                 {"disk_bytes", state * kept},
-                                 {"negatives_per_anchor", trainer.negatives_per_anchor()},
-                                 {"choices", choices_json}};
+  const nlohmann::json result = {
+      {"samples", training->size()},
+      {"parameters", trainer.parameters()},
+      {"batch", config.train.batch},
+      {"micro_batch", config.train.micro_batch},
+      {"peak_memory_bytes", recipe::peak_memory_bytes()},
+      {"seconds_per_step", step},
+      {"seconds_per_epoch", step * static_cast<double>(per_epoch)},
+      {"seconds", step * static_cast<double>(total)},
+      {"steps", total},
+      {"disk_bytes", state * kept},
+      {"negatives_per_anchor",
+       trainer.negatives_per_anchor() + training->hard_negatives(config.train.batch)},
+      {"choices", choices_json}};
   const double epoch_seconds = step * static_cast<double>(per_epoch);
   look::Table table({"dry run", ""});
   table.add({training->unit() + "s", fmt::format("{}", training->size())});
@@ -117,7 +120,7 @@ int dry_run(const Context& context, recipe::Config& config) {
                                  1000 * step)});
   table.add({"disk", fmt::format("{} for {} checkpoints",
                                  look::format_bytes(static_cast<double>(state * kept)), kept)});
-  table.add({"negatives", negatives_text(trainer) + " an anchor"});
+  table.add({"negatives", negatives_text(trainer, *training, config.train.batch) + " an anchor"});
   context.print(table.str(context.color, context.width) + "\n");
   if (costs.size() > 1 && config.train.micro_tokens == 0)
     print_choices(context, costs, training->unit());

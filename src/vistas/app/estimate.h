@@ -10,7 +10,8 @@
 namespace vistas::app {
 
 // "510", or "at most 510" where it depends on the classes in the batch.
-std::string negatives_text(const learn::Trainer& trainer);
+std::string negatives_text(const learn::Trainer& trainer, const recipe::Training& training,
+                           int64_t batch);
 
 // "8192 pictures, 128 in memory at once"
 std::string batch_text(const learn::TrainOptions& train, const std::string& unit);

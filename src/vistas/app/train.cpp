@@ -74,6 +74,12 @@ std::unique_ptr<recipe::Config> new_config(const TrainArguments& a) {
                                    .fix = "Give a folder of pictures, a file of texts or a recipe: "
                                           "`vistas train photos/`"});
   }
+  if (a.input == "-" || a.data == "-") {
+    throw Error(ErrorKind::usage,
+                {.what = "training from standard input",
+                 .expected = "data that can be read many times, and again when a run goes on",
+                 .fix = "Write it to a file first"});
+  }
   return config_for(a.input.empty() ? a.data : a.input, overrides(a));
 }
 
@@ -114,7 +120,7 @@ void print_settings(const Context& context, const recipe::Config& config,
   for (const auto& [name, value] : training.summary()) table.add({name, value});
   table.add({"parameters", fmt::format("{} with heads", trainer.parameters())});
   table.add({"method", fmt::format("{}, {} negatives an anchor", config.method_name,
-                                   negatives_text(trainer))});
+                                   negatives_text(trainer, training, config.train.batch))});
   table.add({"steps", fmt::format("{} of {} ({:.1f} epochs)", trainer.total_steps(),
                                   batch_text(config.train, training.unit()),
                                   static_cast<double>(trainer.total_steps()) /

@@ -100,7 +100,7 @@ Value suitable_settings(const Value& wanted) {
   const bool named = !text_at(wanted, "data", "modality", "").empty();
   switch (named ? modality_in(wanted) : modality_of_files(path)) {
     case learn::Modality::text:
-      return suitable_text_settings(TextConfig(wanted));
+      return suitable_text_settings(wanted);
     case learn::Modality::interactions:
       return suitable_interaction_settings(RecommendConfig(wanted));
     case learn::Modality::image:

@@ -11,8 +11,9 @@ void TextDataOptions::fields(Fields& f) {
   f.add("columns", columns,
         "columns of texts by name or number, in the order anchor, positive, negatives; empty: as "
         "the file looks");
-  f.add("score", score, "column that says how alike two texts are; empty: as the file looks");
-  f.add("label", label, "column of classes; empty: as the file looks");
+  f.add("score", score,
+        "column that says how alike two texts are; empty: as the file looks, none beside columns");
+  f.add("label", label, "column of classes; empty: as the file looks, none beside columns");
   f.add("exclude", exclude,
         "files of any layout, such as those of a test: rows with a text of theirs are left out, "
         "whatever its case and spaces");
@@ -37,10 +38,35 @@ void TextDataOptions::fields(Fields& f) {
         "train.score_every, once an epoch where that is not set");
 }
 
+namespace {
+
+// Numbers of columns are names too: --set data.score=3.
+void numbers_to_names(Value& value) {
+  if (const auto* number = std::get_if<int64_t>(&value.data)) value.data = std::to_string(*number);
+  if (auto* list = std::get_if<ValueList>(&value.data)) {
+    for (Value& item : *list) numbers_to_names(item);
+  }
+}
+
+Value with_named_columns(Value values) {
+  auto& groups = std::get<ValueTable>(values.data);
+  const auto data = groups.find("data");
+  if (data == groups.end() || !data->second.is_table()) return values;
+  auto& members = std::get<ValueTable>(data->second.data);
+  for (const char* name : {"columns", "score", "label"}) {
+    if (const auto found = members.find(name); found != members.end()) {
+      numbers_to_names(found->second);
+    }
+  }
+  return values;
+}
+
+}  // namespace
+
 TextConfig::TextConfig(const Value& values) : Config(values) {
   if (method_name.empty()) method_name = "ranking";
   method = method_named(method_name, "method").choose();
-  fields().set_all(values);
+  fields().set_all(with_named_columns(values));
 }
 
 void TextConfig::own_fields(Fields& f) {

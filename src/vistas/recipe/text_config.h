@@ -42,7 +42,7 @@ struct TokenizerOptions {
 
 class TextConfig : public Config {
  public:
-  // Where `values` name no method it is `ranking`, or `scored` with a column of scores.
+  // Where `values` name no method it is `ranking`.
   explicit TextConfig(const Value& values);
 
   const std::string& data_path() const override { return data.path; }

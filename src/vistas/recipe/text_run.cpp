@@ -7,9 +7,11 @@
 #include <cmath>
 #include <fstream>
 #include <span>
+#include <sstream>
 
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
+#include "vistas/base/strings.h"
 #include "vistas/base/tensor_file.h"
 #include "vistas/learn/tensors.h"
 #include "vistas/recipe/text_eval.h"
@@ -97,8 +99,30 @@ void check_max_length(const text::TextEncoderOptions& wanted, const text::TextBu
                .expected = fmt::format("at most {}, the positions of the encoder", most)});
 }
 
-// A row for every id of the tokenizer. Another tokenizer than that of encoder.start gives ids whose
-// rows were learned for other pieces, which is up to the user.
+// Another tokenizer than that of encoder.start must give the ids whose rows were learned for its
+// pieces; a few, such as marks, may have other names.
+void check_pieces(const text::Tokenizer& own, const text::Tokenizer& chosen,
+                  const TextConfig& config) {
+  const int64_t shared = std::min(own.vocabulary_size(), chosen.vocabulary_size());
+  int64_t differing = 0, first = -1;
+  for (int64_t id = 0; id < shared; ++id) {
+    const auto i = static_cast<int32_t>(id);
+    if (own.token(i) == chosen.token(i)) continue;
+    ++differing;
+    if (first < 0) first = id;
+  }
+  if (differing * 100 <= shared) return;
+  const auto i = static_cast<int32_t>(first);
+  throw Error(ErrorKind::usage,
+              {.what = fmt::format("tokenizer.path: the vocabulary of {} is not that of {}",
+                                   config.tokenizer.path, config.encoder.start),
+               .got = fmt::format("{} of {} pieces differ, the first is id {}: '{}' and '{}'",
+                                  differing, shared, first, chosen.token(i), own.token(i)),
+               .expected = "the pieces that the rows of the encoder were learned for",
+               .fix = "Leave tokenizer.path empty: the encoder has its own"});
+}
+
+// A row for every id of the tokenizer.
 void check_vocabulary(const text::TextEncoderOptions& wanted, const text::TextBundle& start) {
   const int64_t rows = wanted.start.empty() ? wanted.vocabulary : start.options.vocabulary;
   const int64_t ids = start.tokenizer->vocabulary_size();
@@ -125,6 +149,25 @@ void check_score_task(TextConfig& config) {
   if (every == 0) every = 1;
 }
 
+// UTF-8 without control characters; the last character may be cut off. A portable pixmap in letters
+// is a picture.
+bool looks_like_text(std::string_view start) {
+  if (start.empty() || (start.size() > 2 && start[0] == 'P' && start[1] >= '1' && start[1] <= '7' &&
+                        text::is_blank(start.substr(2, 1)))) {
+    return false;
+  }
+  const bool control = std::ranges::any_of(start, [](char c) {
+    return static_cast<unsigned char>(c) < ' ' && c != '\t' && c != '\n' && c != '\r' && c != '\f';
+  });
+  const size_t bad = find_invalid_utf8(start);
+  return !control && (bad == std::string_view::npos || bad + 4 > start.size());
+}
+
+bool is_path(const std::string& line) {
+  std::error_code too_long;
+  return fs::exists(line, too_long);
+}
+
 // The first figure of data.score_task. `bundle` holds the encoder that is being trained.
 std::function<double(learn::Encoder&)> online_score(const text::TextBundle& bundle,
                                                     const TextConfig& config) {
@@ -148,6 +191,7 @@ TextTraining::TextTraining(TextConfig& config) : config_(config) {
   excluded_ = text::exclude_texts(*file, layout_, config.data.exclude);
   const std::string& start = config.encoder.start;
   if (!start.empty()) start_ = text::load_text_bundle(start);
+  const auto own = start_.tokenizer;
   if (!config.learned_tokenizer.empty()) {
     start_ = text::tokenizer_bundle(text::read_tokenizer_files(config.learned_tokenizer));
   } else if (!config.tokenizer.path.empty()) {
@@ -166,6 +210,7 @@ TextTraining::TextTraining(TextConfig& config) : config_(config) {
   }
   check_max_length(config.encoder, start_);
   check_vocabulary(config.encoder, start_);
+  if (own != nullptr && own != start_.tokenizer) check_pieces(*own, *start_.tokenizer, config);
   check_score_task(config);
   check_views_differ();
   if (!config.data.teacher.empty()) teacher_ = teacher_embeddings();
@@ -216,6 +261,12 @@ std::string TextTraining::unit() const {
   return layout_.texts.size() > 2 ? "row" : "pair";
 }
 
+int64_t TextTraining::hard_negatives(int64_t batch) const {
+  const bool ranked = config_.method_name == "ranking" || config_.method_name == "gist";
+  if (!ranked || config_.data.positives != text::Positives::columns) return 0;
+  return batch * std::max<int64_t>(std::ssize(layout_.texts) - 2, 0);
+}
+
 bool TextTraining::views_of_row() const {
   return config_.data.positives == text::Positives::row ||
          (config_.data.positives == text::Positives::columns && layout_.texts.size() == 1);
@@ -255,15 +306,20 @@ std::vector<std::pair<std::string, std::string>> TextTraining::summary() const {
       is_learned_
           ? fmt::format("learned from the data ({})", config_.tokenizer.learned.kind)
           : (config_.tokenizer.path.empty() ? config_.encoder.start : config_.tokenizer.path);
-  return {
+  const std::string& start = config_.encoder.start;
+  std::vector<std::pair<std::string, std::string>> lines = {
       {"data", fmt::format("{} ({} rows)", config_.data.path, size())},
       {"columns", text::describe(layout_, *file_)},
       {"views", views},
       {"tokenizer", fmt::format("{} pieces, {}", start_.tokenizer->vocabulary_size(), tokenizer)},
       {"encoder",
-       fmt::format("{}, at most {} tokens a text",
-                   config_.encoder.start.empty() ? config_.encoder.name : config_.encoder.start,
+       fmt::format("{}, at most {} tokens a text", start.empty() ? config_.encoder.name : start,
                    config_.encoder.max_length)}};
+  if (views_of_row() && start.empty() && config_.encoder.name == "static") {
+    lines.emplace_back("",
+                       "static: dropout (SimCSE) wants a trained transformer, --encoder FOLDER");
+  }
+  return lines;
 }
 
 text::TextBatchOptions TextTraining::batch_options() const {
@@ -347,21 +403,41 @@ void TextTraining::write_files(const RunFolder& run) const {
 
 bool holds_texts(const std::string& path) {
   fs::path name = fs::path(path).filename();
-  if (name.extension() == ".gz") name = name.stem();
+  const bool packed = name.extension() == ".gz";
+  if (packed) name = name.stem();
   const std::string extension = name.extension().string();
   for (const char* known : {".tsv", ".csv", ".jsonl", ".ndjson"}) {
     if (extension == known) return true;
   }
-  if (extension != ".txt" || !fs::is_regular_file(path)) return false;
-  std::ifstream file(path);
+  if (!fs::is_regular_file(path)) return false;
+  if (packed) return extension == ".txt";
+  std::ifstream file(path, std::ios::binary);
+  std::string start(4096, '\0');
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<size_t>(file.gcount()));
+  if (extension != ".txt" && !looks_like_text(start)) return false;
+  std::istringstream lines(start);
   std::string line;
-  while (line.empty() && std::getline(file, line)) {
+  while (line.empty() && std::getline(lines, line)) {
   }
   if (line.ends_with('\r')) line.pop_back();
-  return !fs::exists(line) && !fs::exists(fs::path(path).parent_path() / line);
+  return !is_path(line) && !is_path((fs::path(path).parent_path() / line).string());
 }
 
-Value suitable_text_settings(const TextConfig& wanted) {
+// `values` with the method that suits the columns, where they name none.
+Value with_method(const Value& values) {
+  Value data = values;
+  std::get<ValueTable>(data.data).erase("method");  // whose settings are those of the method
+  const TextConfig config(data);
+  const auto file = open_texts(config);
+  const bool scored = layout_of(config, *file).kind == text::LayoutKind::scored_pairs;
+  Value named = parse_assignment(scored ? "method.name=scored" : "method.name=ranking");
+  merge_into(named, values);
+  return named;
+}
+
+Value suitable_text_settings(const Value& values) {
+  const TextConfig wanted(with_method(values));
   const auto file = open_texts(wanted);
   const text::Layout layout = layout_of(wanted, *file);
   const bool single =

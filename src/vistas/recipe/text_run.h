@@ -22,6 +22,7 @@ class TextTraining : public Training {
 
   int64_t size() const override { return file_->size(); }
   std::string unit() const override;
+  int64_t hard_negatives(int64_t batch) const override;
   uint64_t fingerprint() const override { return file_->fingerprint(); }
   std::vector<std::pair<std::string, std::string>> summary() const override;
   learn::TrainParts parts() override;
@@ -49,12 +50,12 @@ class TextTraining : public Training {
   std::shared_ptr<const text::TextBatches> batches_;
 };
 
-// Whether a path names texts: by the ending of its name, or a .txt whose first line is no path of a
-// picture.
+// Whether a path names texts: by the ending of its name, or a file of UTF-8 whose first line is no
+// path of a picture.
 bool holds_texts(const std::string& path);
 
 // The method by the columns, the encoder by encoder.start, batch and epochs by the number of rows;
 // see suitable_settings().
-Value suitable_text_settings(const TextConfig& wanted);
+Value suitable_text_settings(const Value& wanted);
 
 }  // namespace vistas::recipe

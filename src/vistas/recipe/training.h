@@ -26,6 +26,9 @@ class Training {
   virtual int64_t size() const = 0;          // samples
   virtual std::string unit() const = 0;      // of samples: "picture", "text", "pair"
   virtual uint64_t fingerprint() const = 0;  // of the data
+  // What an anchor is compared with in a batch beside the negatives that Method::negatives()
+  // counts.
+  virtual int64_t hard_negatives(int64_t /*batch*/) const { return 0; }
   // What people read before the run begins: {"data", "photos/ (200 pictures)"}, ...
   virtual std::vector<std::pair<std::string, std::string>> summary() const = 0;
   // The method with its encoder (weights are a function of train.seed), the batches, the optimiser,
