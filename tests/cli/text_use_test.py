@@ -117,6 +117,39 @@ class TextUse(support.ProgramTest):
                                 env=support.ENVIRONMENT, capture_output=True)
         self.assertEqual(result.returncode, 0, result)
         self.assertIn("2 embeddings", result.stdout)
+        result = subprocess.run([support.PROGRAM, "embed", "run", "-", "-o", "in.safetensors"],
+                                input=b"ba be\n\xff\n", cwd=self.folder,
+                                env=support.ENVIRONMENT, capture_output=True)
+        self.assertIn(b"standard input: line 2: byte 1 is no UTF-8", result.stdout)
+        self.assertNotIn(b"/tmp", result.stdout)
+        self.fails(2, ["both files from standard input"], "mine", "run", "-", "-")
+
+    def test_how_files_are_read(self):
+        rows = [f"{a}\t{b}" for a, b in self.held_out[:20]]
+        support.write(self.folder / "read.tsv", "\n".join([*rows, "three\tba\tbe"]) + "\n")
+        count = lambda *more: self.succeeds("embed", "run", "read.tsv", "-o", "read.safetensors",
+                                            "--json", "-", *more).json()["embeddings"]
+        self.assertEqual(count(), 40)
+        self.assertEqual(count("--columns", "2"), 20)
+        self.assertEqual(count("--columns", "2", "--header", "yes"), 19)
+        for command in (["embed", "run", "read.tsv"], ["near", "run", "ba", "--in", "read.tsv"],
+                        ["mine", "run", "read.tsv", "read.tsv"], ["paraphrases", "run", "read.tsv"],
+                        ["eval", "run", "--tasks", "bitext:read.tsv"], ["vocab", "read.tsv"],
+                        ["train", "read.tsv", "--out", "never"]):
+            self.fails(3, ["read.tsv: line 21", "3 columns"], *command, "--on-bad-line", "fail")
+        support.write(self.folder / "graded.tsv", "".join(
+            f"{i % 5}\t{a}\t{b}\n" for i, (a, b) in enumerate(self.held_out[:20])))
+        self.succeeds("eval", "run", "--tasks", "sts:graded.tsv", "--columns", "2,3",
+                      "--score-column", "1")
+
+    def test_every_task_is_read_before_the_first_is_measured(self):
+        support.write(self.folder / "bad task.txt", "just a text\n")
+        started = self.fails(3, ["bad task.txt"], "eval", "run", "--tasks",
+                             "sts:sts.csv,bitext:bad task.txt")
+        self.assertEqual(started.out, "")
+        support.write(self.folder / "graded pairs.tsv", "ba be\tba bi\t0.5\nbo\tbu\t1\n")
+        self.fails(3, ["graded pairs.tsv", "0.5"], "eval", "run", "--tasks",
+                   "pairs:graded pairs.tsv")
 
     def test_near_finds_translations(self):
         a, b = self.held_out[0]

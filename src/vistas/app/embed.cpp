@@ -27,6 +27,7 @@ namespace {
 struct EmbedArguments {
   std::string run, data, out = "embeddings.safetensors", store = "fp32";
   int64_t dims = 0;
+  text::ReadOptions read;
   vision::SourceOptions source;
   vision::FeatureOptions features;
 };
@@ -86,7 +87,7 @@ int embed_images(const Context& context, const EmbedArguments& a) {
 
 int embed_corpus(const Context& context, const EmbedArguments& a) {
   const text::TextBundle bundle = text::load_text_bundle(a.run);
-  const text::Corpus corpus = read_texts(a.data);
+  const text::Corpus corpus = read_texts(a.data, a.read);
   const auto got = embed_with_progress(context, bundle, corpus.texts, embed_options(a.features));
   nlohmann::json json = save_embeddings(context, a, got.values, "texts", corpus.texts);
   print_notes(context, corpus.notes, got.truncated);
@@ -107,6 +108,7 @@ int embed(const Context& context, EmbedArguments& a) {
 struct NearArguments {
   std::string run, query, in, html;
   int64_t k = 10;
+  text::ReadOptions read;
   vision::SourceOptions source;
   vision::FeatureOptions features;
 };
@@ -135,7 +137,7 @@ int near(const Context& context, const NearArguments& a) {
           ErrorKind::usage,
           {.what = "--html", .got = "an encoder of texts", .expected = "an encoder of pictures"});
     }
-    return near_texts(context, {a.run, a.query, a.in, a.k, embed_options(a.features)});
+    return near_texts(context, {a.run, a.query, a.in, a.k, a.read, embed_options(a.features)});
   }
   const vision::Bundle bundle = vision::load_bundle(vision::find_bundle(a.run));
   vision::FeatureOptions strict = a.features;
@@ -219,6 +221,7 @@ Command embed_command() {
                 ->group("Output");
             app.add_option("--split", a->source.split, "split of data that has splits [train]")
                 ->group("Data");
+            add_reading_options(app, a->read);
             add_feature_options(app, a->features, {"auto", "fp32", "bf16", "int8"});
             app.get_option("--precision")
                 ->description("number format of the network; int8 is short for --store int8");
@@ -251,6 +254,7 @@ Command near_command() {
         app.add_option("--html", a->html, "also a page with the pictures themselves")
             ->type_name("FILE")
             ->group("Output");
+        add_reading_options(app, a->read);
         add_feature_options(app, a->features);
         return [a](const Context& context) { return near(context, *a); };
       }};

@@ -29,6 +29,7 @@ namespace {
 struct EvalArguments {
   std::string run, data, baselines, idf_texts;
   recipe::EvalOptions options;
+  text::ReadOptions read;
   std::vector<int64_t> k{20, 200}, at{5, 10, 20};
   std::vector<std::string> groups;
   int64_t split_seed = 0;
@@ -111,6 +112,7 @@ int eval_of_texts(const Context& context, const EvalArguments& a) {
                      .seeds = a.options.seeds,
                      .baselines = a.baselines == "all" ? recipe::text_eval_baselines()
                                                        : split_commas(a.baselines),
+                     .read = a.read,
                      .idf_texts = a.idf_texts,
                      .embed = embed_options(a.options.finetune.features)});
 }
@@ -285,6 +287,13 @@ Command eval_command() {
             ->capture_default_str()
             ->check(CLI::Range(1e-6, 10.0))
             ->group("Measures");
+        add_reading_options(app, a->read);
+        app.add_option("--score-column", a->read.layout.score,
+                       "texts: the column that says how alike two texts are, beside --columns")
+            ->group("Data");
+        app.add_option("--label-column", a->read.layout.label,
+                       "texts: the column of labels, beside --columns")
+            ->group("Data");
         add_feature_options(app, o.finetune.features);
         return [a](const Context& context) { return eval(context, *a); };
       }};

@@ -5,6 +5,7 @@
 
 #include "vistas/app/command.h"
 #include "vistas/app/texts.h"
+#include "vistas/base/error.h"
 #include "vistas/base/files.h"
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
@@ -20,12 +21,14 @@ struct MineArguments {
   std::string run, first, second, out = "bitext.tsv", margin = "ratio", candidates = "max";
   double threshold = 0;
   search::BitextOptions options;
+  text::ReadOptions read;
   text::EmbedOptions embed;
 };
 
 struct ParaphraseArguments {
   std::string run, texts, out = "paraphrases.tsv";
   search::ParaphraseOptions options{.threshold = 0.75};
+  text::ReadOptions read;
   text::EmbedOptions embed;
 };
 
@@ -73,10 +76,15 @@ void hand_over(const Context& context, const std::string& out, const std::string
 }
 
 int mine(const Context& context, MineArguments& a) {
+  if (a.first == "-" && a.second == "-") {
+    throw Error(ErrorKind::usage, {.what = "both files from standard input",
+                                   .expected = "one of them a file",
+                                   .fix = "vistas mine RUN - B.txt"});
+  }
   a.options.margin = value_of(search::margins(), a.margin);
   a.options.candidates = value_of(search::candidate_rules(), a.candidates);
   const text::TextBundle bundle = text::load_text_bundle(a.run);
-  text::Corpus first = read_texts(a.first), second = read_texts(a.second);
+  text::Corpus first = read_texts(a.first, a.read), second = read_texts(a.second, a.read);
   drop_repeated(first, a.first);
   drop_repeated(second, a.second);
   const auto x = embed_with_progress(context, bundle, first.texts, a.embed);
@@ -92,7 +100,7 @@ int mine(const Context& context, MineArguments& a) {
 
 int paraphrases(const Context& context, const ParaphraseArguments& a) {
   const text::TextBundle bundle = text::load_text_bundle(a.run);
-  text::Corpus corpus = read_texts(a.texts);
+  text::Corpus corpus = read_texts(a.texts, a.read);
   drop_repeated(corpus, a.texts);
   const auto x = embed_with_progress(context, bundle, corpus.texts, a.embed);
   const auto pairs = search::mine_paraphrases(x.values, a.options);
@@ -147,6 +155,7 @@ Command mine_command() {
                 ->capture_default_str()
                 ->check(CLI::Range(1, 10000))
                 ->group("Search");
+            add_reading_options(app, a->read);
             add_text_options(app, a->embed);
             return [a](const Context& context) { return mine(context, *a); };
           }};
@@ -179,6 +188,7 @@ Command paraphrases_command() {
                 ->capture_default_str()
                 ->check(CLI::Range(1, 10000))
                 ->group("Search");
+            add_reading_options(app, a->read);
             add_text_options(app, a->embed);
             return [a](const Context& context) { return paraphrases(context, *a); };
           }};

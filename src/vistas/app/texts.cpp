@@ -66,10 +66,28 @@ void add_text_options(CLI::App& app, text::EmbedOptions& o) {
   add_device_options(app, o.device, o.precision);
 }
 
-text::Corpus read_texts(const std::string& path) {
-  if (path != "-") return text::read_corpus(path);
+void add_reading_options(CLI::App& app, text::ReadOptions& o) {
+  app.add_option("--columns", o.layout.columns,
+                 "texts: the columns to use, by name or number; of pairs anchor, positive, "
+                 "negatives [as the file looks]")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->group("Data");
+  app.add_option("--header", o.file.header,
+                 "texts: whether the first row of a TSV or CSV file names the columns [auto]")
+      ->check(CLI::IsMember({"auto", "yes", "no"}))
+      ->group("Data");
+  app.add_option("--on-bad-line", o.file.on_bad_line,
+                 "texts: leave out lines that cannot be used, or stop [skip]")
+      ->check(CLI::IsMember({"skip", "fail"}))
+      ->group("Data");
+}
+
+text::Corpus read_texts(const std::string& path, text::ReadOptions options) {
+  if (path != "-") return text::read_corpus(path, options);
   const InputFile input;
-  return text::read_corpus(input.path());
+  options.name = "standard input";
+  return text::read_corpus(input.path(), options);
 }
 
 void drop_repeated(text::Corpus& corpus, const std::string& path) {
@@ -111,11 +129,11 @@ int near_texts(const Context& context, const NearTexts& a) {
     throw Error(ErrorKind::usage, {.what = "query", .got = "a text without a word"});
   }
   const text::TextBundle bundle = text::load_text_bundle(a.run);
-  text::Corpus bank = read_texts(a.in);
+  text::Corpus bank = read_texts(a.in, a.read);
   drop_repeated(bank, a.in);
   text::Corpus queries;
   if (file) {
-    queries = text::read_corpus(a.query);
+    queries = text::read_corpus(a.query, a.read);
   } else {
     queries.texts = {a.query};
   }

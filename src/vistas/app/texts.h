@@ -22,8 +22,11 @@ text::EmbedOptions embed_options(const vision::FeatureOptions& features);
 // --threads, --device and --precision of commands that embed texts alone.
 void add_text_options(CLI::App& app, text::EmbedOptions& options);
 
-// The texts of a file, "-" for standard input, whose texts stand a line each.
-text::Corpus read_texts(const std::string& path);
+// --columns, --header and --on-bad-line of commands that read files of texts.
+void add_reading_options(CLI::App& app, text::ReadOptions& options);
+
+// The texts of a file, "-" for standard input.
+text::Corpus read_texts(const std::string& path, text::ReadOptions options);
 
 // Every text once, in the order of first appearance; notes say how many were repeated.
 void drop_repeated(text::Corpus& corpus, const std::string& path);
@@ -43,6 +46,7 @@ int info_texts(const Context& context, const std::string& path);
 struct NearTexts {
   std::string run, query, in;
   int64_t k = 10;
+  text::ReadOptions read;
   text::EmbedOptions embed;
 };
 int near_texts(const Context& context, const NearTexts& a);

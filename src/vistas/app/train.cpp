@@ -6,6 +6,7 @@
 
 #include "vistas/app/estimate.h"
 #include "vistas/app/shared.h"
+#include "vistas/app/texts.h"
 #include "vistas/app/train.h"
 #include "vistas/app/train_display.h"
 #include "vistas/base/error.h"
@@ -28,7 +29,7 @@ struct TrainArguments {
   std::string input, data, out, resume;
   std::string method, encoder, item_features, select_on, on_bad_image, epochs, batch, micro_batch,
       device, precision;
-  std::vector<std::string> columns;
+  text::ReadOptions read{.file = {.header = "", .on_bad_line = ""}};  // "": as the recipe says
   std::vector<std::string> sets;
   std::string max_time;
   bool dry_run = false, list_settings = false, refit = true;
@@ -49,11 +50,13 @@ Value overrides(const TrainArguments& a) {
   text("encoder.start", a.encoder);
   text("data.item_features", a.item_features);
   text("data.select_on", a.select_on);
-  if (!a.columns.empty()) {
+  if (!a.read.layout.columns.empty()) {
     ValueList names;
-    for (const std::string& name : a.columns) names.push_back(Value{.data = name});
+    for (const std::string& name : a.read.layout.columns) names.push_back(Value{.data = name});
     merge_into(values, parse_assignment("data.columns=" + to_toml(Value{.data = names})));
   }
+  text("data.header", a.read.file.header);
+  text("data.on_bad_line", a.read.file.on_bad_line);
   text("data.on_bad_image", a.on_bad_image);
   const auto number = [&](const std::string& key, const std::string& value) {
     if (!value.empty()) merge_into(values, parse_assignment(key + "=" + value));
@@ -365,12 +368,7 @@ Command train_command() {
                        "with; short for --set encoder.start=...")
             ->type_name("FOLDER")
             ->group("Settings");
-        app.add_option("--columns", a->columns,
-                       "texts: the columns of anchor, positive, negatives by name or number; short "
-                       "for --set data.columns=[...] [as the file looks]")
-            ->delimiter(',')
-            ->allow_extra_args(false)
-            ->group("Data");
+        add_reading_options(app, a->read);
         app.add_option("--item-features", a->item_features,
                        "interactions: attributes of items, or their embeddings by another run; "
                        "short for --set data.item_features=...")

@@ -25,7 +25,8 @@ namespace {
 constexpr int64_t kRowsToCount = 10000;
 
 struct VocabArguments {
-  std::vector<std::string> texts, columns;
+  std::vector<std::string> texts;
+  text::ReadOptions read;
   std::string out;
   text::VocabularyOptions options;
 };
@@ -43,10 +44,6 @@ void check_out(const fs::path& out) {
                                   .got = "no folder " + out.parent_path().string(),
                                   .fix = "Make it first"});
   }
-}
-
-text::Layout layout_of(const text::TextFile& file, const std::vector<std::string>& columns) {
-  return columns.empty() ? text::detect_layout(file) : text::choose_layout(file, columns, "", "");
 }
 
 double ratio(int64_t a, int64_t b) {
@@ -72,8 +69,8 @@ void print_counts(const Context& context, const VocabArguments& a, const text::V
 
 std::string training_with(const VocabArguments& a) {
   std::string line = "vistas train " + shell_word(a.texts.front());
-  if (!a.columns.empty()) {
-    line += " --columns " + shell_word(fmt::format("{}", fmt::join(a.columns, ",")));
+  if (!a.read.layout.columns.empty()) {
+    line += " --columns " + shell_word(fmt::format("{}", fmt::join(a.read.layout.columns, ",")));
   }
   return line + " --set " + shell_word("tokenizer.path=" + a.out);
 }
@@ -87,9 +84,12 @@ int vocab(const Context& context, VocabArguments& a) {
   StatusLine status(context);
   status.show("reading the texts");
   for (const std::string& path : a.texts) {
-    const auto& file = files.emplace_back(std::make_unique<text::TextFile>(path));
-    columns.push_back({file.get(), layout_of(*file, a.columns).texts});
-    if (file->bad().count > 0) notes.push_back(path + ": " + file->bad().summary());
+    const auto& file = files.emplace_back(std::make_unique<text::TextFile>(path, a.read.file));
+    columns.push_back({file.get(), text::layout_of(*file, a.read.layout).texts});
+    if (a.read.file.on_bad_line == "fail") {
+      text::leave_out_unusable(*file, {.texts = columns.back().columns});
+    }
+    text::tell_left_out(*file, notes);
   }
   status.show(fmt::format("learning {} pieces", look::format_count(a.options.size)));
   const text::Vocabulary made = text::train_vocabulary(columns, a.options);
@@ -129,11 +129,7 @@ Command vocab_command() {
             app.add_option("-o,--out", a->out, "the SentencePiece model [NAME.model of NAME.txt]")
                 ->type_name("FILE")
                 ->group("Output");
-            app.add_option("--columns", a->columns,
-                           "the columns of texts, by name or number [as the file looks]")
-                ->delimiter(',')
-                ->allow_extra_args(false)
-                ->group("Data");
+            add_reading_options(app, a->read);
             add_fields(app, fields_of(a->options), "Vocabulary");
             return [a](const Context& context) { return vocab(context, *a); };
           }};

@@ -101,20 +101,21 @@ class TextEvaluation {
                  const EvalProgress& progress)
       : bundle_(bundle), options_(options), progress_(progress) {
     if (!options.idf_texts.empty()) {
-      text::Corpus corpus = text::read_corpus(options.idf_texts);
+      text::Corpus corpus = text::read_corpus(options.idf_texts, {.file = options.read.file});
       note(corpus.notes);
       idf_texts_ = std::move(corpus.texts);
     }
   }
 
-  void run(const TextTask& task) {
+  // Reads the data of a task; what it returns measures.
+  std::function<void()> read(const TextTask& task) {
     progress_("reading " + task.path, 0, 0);
-    if (task.kind == "sts") sts(task.path);
-    if (task.kind == "pairs") pairs(task.path);
-    if (task.kind == "retrieval") retrieval(task.path);
-    if (task.kind == "bitext") bitext(task.path);
-    if (task.kind == "clustering") clustering(task.path);
-    if (task.kind == "transfer") transfer(task.path);
+    if (task.kind == "sts") return sts(task.path);
+    if (task.kind == "pairs") return pairs(task.path);
+    if (task.kind == "retrieval") return retrieval(task.path);
+    if (task.kind == "bitext") return bitext(task.path);
+    if (task.kind == "clustering") return clustering(task.path);
+    return transfer(task.path);
   }
 
   TextEvalResult finish() { return {rows_.finish(), std::move(notes_), truncated_}; }
@@ -177,18 +178,19 @@ class TextEvaluation {
                                     words.rows(text::views_of(second)));
   }
 
-  void sts(const std::string& path) {
-    const text::SimilarityTask task = text::read_similarity(path);
-    task_ = "sts " + task.name;
+  std::function<void()> sts(const std::string& path) {
+    const text::SimilarityTask task = text::read_similarity(path, options_.read);
     note(task.notes);
     for (const auto& part : task.parts) note(part.notes);
-    const Joined all = join(task);
-    each({&all.first, &all.second}, false,
-         [&](const std::string& encoder, const Frozen& x, uint64_t) {
-           correlations(encoder, all, cosines(x[0], x[1]));
-           spread(encoder, all.scores, x);
-         });
-    if (tf_idf()) correlations("tfidf", all, tf_idf_cosines(all.first, all.second));
+    return [this, name = "sts " + task.name, all = join(task)] {
+      task_ = name;
+      each({&all.first, &all.second}, false,
+           [&](const std::string& encoder, const Frozen& x, uint64_t) {
+             correlations(encoder, all, cosines(x[0], x[1]));
+             spread(encoder, all.scores, x);
+           });
+      if (tf_idf()) correlations("tfidf", all, tf_idf_cosines(all.first, all.second));
+    };
   }
 
   void correlations(const std::string& encoder, const Joined& all,
@@ -221,32 +223,42 @@ class TextEvaluation {
     add(encoder, "uniformity", contrast::uniformity(at::cat({x[0], x[1]})), false);
   }
 
-  void pairs(const std::string& path) {
-    const text::ScoredPairs set = text::read_scored_pairs(path);
-    task_ = "pairs " + set.name;
+  std::function<void()> pairs(const std::string& path) {
+    text::ScoredPairs set = text::read_scored_pairs(path, options_.read);
     note(set.notes);
     std::vector<int64_t> same;
     for (const double score : set.scores) {
-      // Anything but 0 and 1 is refused by the measure.
-      same.push_back(score == 0 ? 0 : score == 1 ? 1 : -1);
+      if (score != 0 && score != 1) {
+        throw Error(ErrorKind::data, {.what = path + ": a label of a pair",
+                                      .got = fmt::format("{}", score),
+                                      .expected = "1 for pairs that belong together, else 0"});
+      }
+      same.push_back(static_cast<int64_t>(score));
     }
-    const auto report = [&](const std::string& encoder, const std::vector<double>& similarity) {
-      const auto got = measure::classify_pairs(similarity, same);
-      add(encoder, "accuracy", got.accuracy);
-      add(encoder, "F1", got.f1);
-      add(encoder, "average precision", got.average_precision);
+    return [this, set = std::move(set), same = std::move(same)] {
+      task_ = "pairs " + set.name;
+      const auto report = [&](const std::string& encoder, const std::vector<double>& similarity) {
+        const auto got = measure::classify_pairs(similarity, same);
+        add(encoder, "accuracy", got.accuracy);
+        add(encoder, "F1", got.f1);
+        add(encoder, "average precision", got.average_precision);
+      };
+      each({&set.first, &set.second}, false,
+           [&](const std::string& encoder, const Frozen& x, uint64_t) {
+             report(encoder, cosines(x[0], x[1]));
+           });
+      if (tf_idf()) report("tfidf", tf_idf_cosines(set.first, set.second));
     };
-    each({&set.first, &set.second}, false,
-         [&](const std::string& encoder, const Frozen& x, uint64_t) {
-           report(encoder, cosines(x[0], x[1]));
-         });
-    if (tf_idf()) report("tfidf", tf_idf_cosines(set.first, set.second));
   }
 
-  void retrieval(const std::string& path) {
-    const text::RetrievalSet set = text::read_retrieval(path);
-    task_ = "retrieval " + set.name;
+  std::function<void()> retrieval(const std::string& path) {
+    text::RetrievalSet set = text::read_retrieval(path, options_.read);
     note(set.notes);
+    return [this, set = std::move(set)] { measure_retrieval(set); };
+  }
+
+  void measure_retrieval(const text::RetrievalSet& set) {
+    task_ = "retrieval " + set.name;
     const auto report = [&](const std::string& encoder, const measure::RetrievalScores& got) {
       add(encoder, "nDCG@10", got.at[1].ndcg);
       add(encoder, "MRR@10", got.at[1].mrr);
@@ -266,44 +278,57 @@ class TextEvaluation {
     report("tfidf", measure::retrieval_scores(lists.indices, set.relevant, kDepths));
   }
 
-  void bitext(const std::string& path) {
-    const text::Bitext set = text::read_bitext(path);
-    task_ = "bitext " + set.name;
+  std::function<void()> bitext(const std::string& path) {
+    text::Bitext set = text::read_bitext(path, options_.read);
     note(set.notes);
-    each({&set.first, &set.second}, false,
-         [&](const std::string& encoder, const Frozen& x, uint64_t) {
-           const auto accuracy = measure::bitext_accuracy(x[0], x[1]);
-           add(encoder, fmt::format("accuracy {} to {}", set.first_name, set.second_name),
-               accuracy.forward);
-           add(encoder, fmt::format("accuracy {} to {}", set.second_name, set.first_name),
-               accuracy.backward);
-           const auto mined = search::mine_bitext(x[0], x[1]);
-           std::vector<int64_t> right;
-           for (const auto& pair : mined) right.push_back(pair.a == pair.b ? 1 : 0);
-           add(encoder, "mining F1", measure::mining_scores(mined, right, x[0].size(0)).f1);
-         });
+    return [this, set = std::move(set)] {
+      task_ = "bitext " + set.name;
+      each({&set.first, &set.second}, false,
+           [&](const std::string& encoder, const Frozen& x, uint64_t) {
+             const auto accuracy = measure::bitext_accuracy(x[0], x[1]);
+             add(encoder, fmt::format("accuracy {} to {}", set.first_name, set.second_name),
+                 accuracy.forward);
+             add(encoder, fmt::format("accuracy {} to {}", set.second_name, set.first_name),
+                 accuracy.backward);
+             const auto mined = search::mine_bitext(x[0], x[1]);
+             std::vector<int64_t> right;
+             for (const auto& pair : mined) right.push_back(pair.a == pair.b ? 1 : 0);
+             add(encoder, "mining F1", measure::mining_scores(mined, right, x[0].size(0)).f1);
+           });
+    };
   }
 
-  void clustering(const std::string& path) {
-    const text::LabelledTexts set = text::read_labelled(path);
-    task_ = "clustering " + set.name;
+  std::function<void()> clustering(const std::string& path) {
+    text::LabelledTexts set = text::read_labelled(path, options_.read);
     note(set.notes);
-    each({&set.texts}, true, [&](const std::string& encoder, const Frozen& x, uint64_t seed) {
-      progress_("clustering " + set.name, 0, 0);
-      const auto clusters = static_cast<int64_t>(set.classes.size());
-      const auto found =
-          measure::kmeans(unit_rows(x[0]).to(at::kFloat), {.clusters = clusters, .seed = seed});
-      const auto* data = found.assignment.const_data_ptr<int64_t>();
-      const std::span<const int64_t> assignment{data, set.labels.size()};
-      add(encoder, "v-measure", measure::clustering_scores(set.labels, assignment).v_measure);
-    });
+    return [this, set = std::move(set)] {
+      task_ = "clustering " + set.name;
+      each({&set.texts}, true, [&](const std::string& encoder, const Frozen& x, uint64_t seed) {
+        progress_("clustering " + set.name, 0, 0);
+        const auto clusters = static_cast<int64_t>(set.classes.size());
+        const auto found =
+            measure::kmeans(unit_rows(x[0]).to(at::kFloat), {.clusters = clusters, .seed = seed});
+        const auto* data = found.assignment.const_data_ptr<int64_t>();
+        const std::span<const int64_t> assignment{data, set.labels.size()};
+        add(encoder, "v-measure", measure::clustering_scores(set.labels, assignment).v_measure);
+      });
+    };
   }
 
-  void transfer(const std::string& path) {
-    const text::LabelledTexts set = text::read_labelled(path);
+  std::function<void()> transfer(const std::string& path) {
+    text::LabelledTexts set = text::read_labelled(path, options_.read);
+    note(set.notes);
+    measure::Split split = split_of(set, path);
+    const std::vector<int64_t> labels = numbers_at(set.labels, split.train);
+    // Shares that cannot be drawn are refused here.
+    for (const std::string& share : options_.labels) {
+      measure::draw_labels(labels, measure::parse_label_share(share), 0, set.classes);
+    }
+    return [this, set = std::move(set), split = std::move(split)] { measure_transfer(set, split); };
+  }
+
+  void measure_transfer(const text::LabelledTexts& set, const measure::Split& split) {
     task_ = "transfer " + set.name;
-    note(set.notes);
-    const measure::Split split = split_of(set, path);
     const Texts train = texts_at(set.texts, split.train), test = texts_at(set.texts, split.test);
     const std::vector<int64_t> labels = numbers_at(set.labels, split.train);
     const at::Tensor wanted = at::tensor(numbers_at(set.labels, split.test), at::kLong);
@@ -409,7 +434,9 @@ TextEvalResult evaluate_texts(const text::TextBundle& bundle, const TextEvalOpti
   check_known("baseline", options.baselines, text_eval_baselines());
   for (const std::string& share : options.labels) measure::parse_label_share(share);
   TextEvaluation evaluation(bundle, options, progress);
-  for (const TextTask& task : options.tasks) evaluation.run(task);
+  std::vector<std::function<void()>> measures;
+  for (const TextTask& task : options.tasks) measures.push_back(evaluation.read(task));
+  for (const auto& measure : measures) measure();
   return evaluation.finish();
 }
 

@@ -7,6 +7,7 @@
 
 #include "vistas/recipe/eval_rows.h"
 #include "vistas/text/tasks/embed.h"
+#include "vistas/text/tasks/eval_sets.h"
 
 namespace vistas::recipe {
 
@@ -29,6 +30,7 @@ struct TextEvalOptions {
   std::vector<std::string> labels{"100%"};  // transfer: shares of the training labels
   int64_t seeds = 1;                        // label draws, k-means, weights of untrained encoders
   std::vector<std::string> baselines;       // of text_eval_baselines()
+  text::ReadOptions read;                   // of the files of all tasks
   std::string idf_texts;  // a file whose texts give TF-IDF its words; "": those of the task
   text::EmbedOptions embed;
 };
@@ -52,6 +54,7 @@ struct TextEvalResult {
 //               three texts or more) C = 10. On the splits train and test of the file, otherwise
 //               on a stratified 80/20 split by seed 0
 // TF-IDF, with sublinear counts, is measured on sts, pairs, retrieval and transfer.
+// All tasks are read before the first is measured, so that one that cannot be used costs nothing.
 TextEvalResult evaluate_texts(const text::TextBundle& bundle, const TextEvalOptions& options,
                               const EvalProgress& progress);
 
