@@ -123,6 +123,32 @@ TEST(Gist, TheGuidesEmbeddingsComeWithTheBatch) {
   EXPECT_EQ(method.negatives(10), 27);
 }
 
+TEST(Gist, MatryoshkaCutsTheEncoderAndNotTheGuide) {
+  const Batch batch = columns(3);
+  GistOptions options;
+  options.matryoshka = {.dims = {kDim, 2}, .weights = {1, 0.5}};
+  Gist method(std::make_shared<Plain>(), options, 1);
+  const auto of = [&](int64_t dim) {
+    const auto cut = [&](size_t view) { return x_of(batch, view).slice(1, 0, dim); };
+    return contrast::gist({cut(0), cut(1), cut(2)},
+                          {told_of(batch, 0), told_of(batch, 1), told_of(batch, 2)}, options.loss)
+        .item<double>();
+  };
+  EXPECT_NEAR(loss_of(method, batch), of(kDim) + 0.5 * of(2), 1e-4);
+}
+
+TEST(Scored, MatryoshkaIsTheSumOverPrefixes) {
+  const Batch batch = columns(2);
+  ScoredOptions options;
+  options.matryoshka = {.dims = {kDim, 2}, .weights = {1, 0.5}};
+  Scored method(std::make_shared<Plain>(), options, 1);
+  const auto of = [&](int64_t dim) {
+    const auto cut = [&](size_t view) { return x_of(batch, view).slice(1, 0, dim); };
+    return contrast::cosent(cut(0), cut(1), batch.score).item<double>();
+  };
+  EXPECT_NEAR(loss_of(method, batch), of(kDim) + 0.5 * of(2), 1e-4);
+}
+
 TEST(Scored, ComparesPairsByTheirScores) {
   const Batch batch = columns(2);
   Scored cosent(std::make_shared<Plain>(), {}, 1);

@@ -93,8 +93,9 @@ const Variant kVariants[] = {
     {"dcl_weighted", "dcl", "method.weighted = true"},
     {"ranking_more", "ranking",
      "method = {symmetric = true, margin = 0.2, matryoshka.dims = [8, 4]}"},
-    {"gist_relative", "gist", "method = {margin_kind = 'relative', margin = 0.1}"},
-    {"scored_angle", "scored", "method.loss = 'angle'"},
+    {"gist_relative", "gist",
+     "method = {margin_kind = 'relative', margin = 0.1, matryoshka.dims = [8, 4]}"},
+    {"scored_angle", "scored", "method = {loss = 'angle', matryoshka.dims = [8, 4]}"},
     {"distill_ranking", "distill", "method.loss = 'ranking'"},
 };
 

@@ -5,12 +5,15 @@
 namespace vistas::methods {
 namespace {
 
-contrast::GistColumns columns_of(const std::vector<at::Tensor>& z) {
-  contrast::GistColumns columns{z[0], z[1]};
-  if (z.size() > 2) {
-    columns.negative = at::cat(std::vector<at::Tensor>(z.begin() + 2, z.end()));
-  }
+// Anchors, positives and all negatives.
+std::vector<at::Tensor> columns_of(const std::vector<at::Tensor>& z) {
+  std::vector<at::Tensor> columns{z[0], z[1]};
+  if (z.size() > 2) columns.push_back(at::cat(std::vector<at::Tensor>(z.begin() + 2, z.end())));
   return columns;
+}
+
+contrast::GistColumns named(const std::vector<at::Tensor>& columns) {
+  return {columns[0], columns[1], columns.size() > 2 ? columns[2] : at::Tensor()};
 }
 
 }  // namespace
@@ -26,7 +29,13 @@ learn::Embeddings Gist::embed(const learn::Batch& batch) {
 
 at::Tensor Gist::loss(const learn::Embeddings& embeddings, const learn::Batch&) {
   learn::require_views(embeddings.live.size(), 2, "gist");
-  return contrast::gist(columns_of(embeddings.live), columns_of(embeddings.fixed), options_.loss);
+  const contrast::GistColumns guide = named(columns_of(embeddings.fixed));
+  const auto loss = [&](const std::vector<at::Tensor>& x) {
+    return contrast::gist(named(x), guide, options_.loss);
+  };
+  const auto columns = columns_of(embeddings.live);
+  if (options_.matryoshka.dims.empty()) return loss(columns);
+  return contrast::matryoshka(columns, loss, options_.matryoshka);
 }
 
 int64_t Gist::negatives(int64_t batch) const {

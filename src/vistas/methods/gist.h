@@ -7,6 +7,7 @@
 
 #include "vistas/base/options.h"
 #include "vistas/contrast/gist.h"
+#include "vistas/contrast/matryoshka.h"
 #include "vistas/learn/branch.h"
 #include "vistas/learn/method.h"
 
@@ -14,16 +15,19 @@ namespace vistas::methods {
 
 struct GistOptions {
   contrast::GistOptions loss{};
+  contrast::MatryoshkaOptions matryoshka{};
   learn::ProjectorOptions projector{.layers = 0};
 
   void fields(Fields& f) {
     loss.fields(f);
+    f.group("matryoshka", matryoshka);
     f.group("projector", projector);
   }
 };
 
 // Views are columns as in Ranking. Each brings the guide's embedding of its rows: "teacher" [B, T],
-// beside what the encoder takes. A data error where it is missing.
+// beside what the encoder takes. A data error where it is missing. With method.matryoshka the loss
+// is its sum over the first columns of the embeddings, those of the guide whole.
 class Gist : public learn::Method {
  public:
   Gist(std::shared_ptr<learn::Encoder> encoder, const GistOptions& options, uint64_t seed);

@@ -17,8 +17,14 @@ at::Tensor Scored::loss(const learn::Embeddings& embeddings, const learn::Batch&
   const auto& z = embeddings.live;
   learn::require_views(z.size(), 2, "scored");
   const at::Tensor& score = learn::scores_of(batch, "scored");
-  return options_.loss == ScoredLoss::cosent ? contrast::cosent(z[0], z[1], score, options_.cosent)
-                                             : contrast::angle(z[0], z[1], score, options_.angle);
+  const auto loss = [&](const std::vector<at::Tensor>& x) {
+    return options_.loss == ScoredLoss::cosent
+               ? contrast::cosent(x[0], x[1], score, options_.cosent)
+               : contrast::angle(x[0], x[1], score, options_.angle);
+  };
+  const std::vector<at::Tensor> columns{z[0], z[1]};
+  if (options_.matryoshka.dims.empty()) return loss(columns);
+  return contrast::matryoshka(columns, loss, options_.matryoshka);
 }
 
 }  // namespace vistas::methods

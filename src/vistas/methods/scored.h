@@ -7,6 +7,7 @@
 
 #include "vistas/base/options.h"
 #include "vistas/contrast/cosent.h"
+#include "vistas/contrast/matryoshka.h"
 #include "vistas/learn/branch.h"
 #include "vistas/learn/method.h"
 
@@ -18,6 +19,7 @@ struct ScoredOptions {
   ScoredLoss loss = ScoredLoss::cosent;
   contrast::CosentOptions cosent{};
   contrast::AngleOptions angle{};
+  contrast::MatryoshkaOptions matryoshka{};
   learn::ProjectorOptions projector{.layers = 0};
 
   void fields(Fields& f) {
@@ -25,11 +27,13 @@ struct ScoredOptions {
           {{"cosent", ScoredLoss::cosent}, {"angle", ScoredLoss::angle}});
     f.group("cosent", cosent);
     f.group("angle", angle);
+    f.group("matryoshka", matryoshka);
     f.group("projector", projector);
   }
 };
 
-// The first two views are a pair of score Batch::score; a data error without scores.
+// The first two views are a pair of score Batch::score; a data error without scores. With
+// method.matryoshka the loss is its sum over the first columns of the embeddings.
 class Scored : public learn::Method {
  public:
   Scored(std::shared_ptr<learn::Encoder> encoder, const ScoredOptions& options, uint64_t seed);
