@@ -213,6 +213,11 @@ class TextUse(support.ProgramTest):
         self.fails(2, ["tfid", "tfidf"], "eval", "run", "--tasks", "sts:sts.csv",
                    "--baselines=tfid")
         self.fails(2, ["without a word"], "near", "run", " ", "--in", "one.txt")
+        self.fails(2, [".npy", ".safetensors"], "embed", "run", "one.txt", "-o", "one.npy")
+        self.fails(2, ["--precision int8", "--store binary"], "embed", "run", "one.txt", "--store",
+                   "binary", "--precision", "int8")
+        write("wide.txt", "a text\n".encode("utf-16"))
+        self.fails(3, ["wide.txt", "UTF-16", "iconv"], "embed", "run", "wide.txt")
         self.fails(2, ["1 .. 32"], "embed", "run", "one.txt", "--truncate-dim", "33")
         self.fails(2, ["--html"], "near", "run", "ba", "--in", "one.txt", "--html", "x.html")
 

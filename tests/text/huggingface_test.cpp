@@ -237,6 +237,20 @@ TEST(HuggingFace, RefusesOtherModules) {
   test::expect_error([&] { read_hugging_face(model.path); }, "median");
 }
 
+TEST(HuggingFace, TensorsOfNoPartAreToldAndNotUsed) {
+  const Copy model("bert");
+  const at::Tensor want = model.encoded();
+  model.rewrite([](learn::NamedTensors& all) {
+    all.emplace_back("bert.encoder.layer.2.output.dense.bias", at::ones(32));
+  });
+  EXPECT_TRUE(at::equal(model.encoded(), want));
+  std::vector<std::string> notes;
+  load_transformer(read_hugging_face(model.path), &notes);
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_NE(notes[0].find("tensor 'bert.encoder.layer.2.output.dense.bias'"), std::string::npos)
+      << notes[0];
+}
+
 TEST(HuggingFace, NamesTensorsThatDoNotFit) {
   const auto refused = [](const std::function<void(learn::NamedTensors&)>& change,
                           const std::string& part) {
@@ -251,8 +265,15 @@ TEST(HuggingFace, NamesTensorsThatDoNotFit) {
           "no tensor 'encoder.layer.1.output.dense.bias'");
   refused([&](auto& all) { remove(all, "layer.1.output"); }, "and 3 more");
   refused(
-      [](auto& all) { all.emplace_back("bert.encoder.layer.2.output.dense.bias", at::ones(32)); },
-      "not part of the architecture");
+      [](auto& all) {
+        for (auto& [name, t] : all) {
+          if (name == "bert.encoder.layer.1.output.dense.bias") {
+            name = "bert.encoder.layer.1.output.dense.shift";
+          }
+        }
+      },
+      "no tensor 'encoder.layer.1.output.dense.bias'; tensors of other names: "
+      "'bert.encoder.layer.1.output.dense.shift'");
   refused([](auto& all) { all.emplace_back("embeddings.LayerNorm.bias", at::ones(32)); }, "twice");
   refused(
       [](auto& all) {

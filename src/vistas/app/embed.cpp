@@ -25,7 +25,7 @@ namespace vistas::app {
 namespace {
 
 struct EmbedArguments {
-  std::string run, data, out = "embeddings.safetensors", store = "fp32";
+  std::string run, data, out = "embeddings.safetensors", store;
   int64_t dims = 0;
   text::ReadOptions read;
   vision::SourceOptions source;
@@ -86,7 +86,7 @@ int embed_images(const Context& context, const EmbedArguments& a) {
 }
 
 int embed_corpus(const Context& context, const EmbedArguments& a) {
-  const text::TextBundle bundle = text::load_text_bundle(a.run);
+  const text::TextBundle bundle = load_encoder(context, a.run);
   const text::Corpus corpus = read_texts(a.data, a.read);
   const auto got = embed_with_progress(context, bundle, corpus.texts, embed_options(a.features));
   nlohmann::json json = save_embeddings(context, a, got.values, "texts", corpus.texts);
@@ -98,10 +98,22 @@ int embed_corpus(const Context& context, const EmbedArguments& a) {
 }
 
 int embed(const Context& context, EmbedArguments& a) {
+  if (const std::string ending = fs::path(a.out).extension().string();
+      !ending.empty() && ending != ".safetensors") {
+    throw Error(ErrorKind::usage, {.what = "--out " + a.out,
+                                   .got = "the ending " + ending,
+                                   .expected = ".safetensors, the format that is written"});
+  }
   if (a.features.precision == "int8") {
+    if (!a.store.empty() && a.store != "int8") {
+      throw Error(ErrorKind::usage, {.what = "--precision int8",
+                                     .got = "--store " + a.store,
+                                     .expected = "one of them: --precision int8 is --store int8"});
+    }
     a.store = "int8";
     a.features.precision = "auto";
   }
+  if (a.store.empty()) a.store = "fp32";
   return is_of_texts(a.run) ? embed_corpus(context, a) : embed_images(context, a);
 }
 
@@ -215,8 +227,7 @@ Command embed_command() {
                 ->group("Output");
             app.add_option("--store", a->store,
                            "number format in the file; int8 has a scale and an offset for each "
-                           "dimension beside it, binary a bit a dimension")
-                ->capture_default_str()
+                           "dimension beside it, binary a bit a dimension [fp32]")
                 ->check(CLI::IsMember({"fp32", "fp16", "int8", "binary"}))
                 ->group("Output");
             app.add_option("--split", a->source.split, "split of data that has splits [train]")

@@ -38,7 +38,7 @@ int eval_texts(const Context& context, const std::string& run,
     options.tasks.push_back(recipe::parse_text_task(task));
     names.push_back(name_of(options.tasks.back()));
   }
-  const text::TextBundle bundle = text::load_text_bundle(run);
+  const text::TextBundle bundle = load_encoder(context, run);
   StatusLine status(context);
   std::string counted;
   vision::FeatureProgress count;

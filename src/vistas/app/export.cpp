@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "vistas/app/command.h"
+#include "vistas/app/texts.h"
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
 #include "vistas/base/run_folder.h"
@@ -52,7 +53,7 @@ int export_encoder(const Context& context, const ExportArguments& a) {
                     ? "The encoder.safetensors of a checkpoint has torchvision's tensor names"
                     : ""});
   }
-  const text::TextBundle bundle = text::load_text_bundle(a.run);
+  const text::TextBundle bundle = load_encoder(context, a.run);
   const share::ModelCard card = card_of(a);
   write_folder_atomic(a.out, [&](const fs::path& folder) {
     share::write_sentence_transformers(bundle, card, folder);

@@ -61,6 +61,7 @@ nlohmann::json describe_text_bundle(const fs::path& folder, look::Table& table) 
   table.add({"tokenizer", fmt::format("{} pieces", bundle.tokenizer->vocabulary_size())});
   table.add({"texts", fmt::format("at most {} tokens", bundle.max_length)});
   if (!bundle.prompt.empty()) table.add({"prompt", bundle.prompt});
+  for (const std::string& note : bundle.notes) table.add({"note", note});
   json["vocabulary"] = bundle.tokenizer->vocabulary_size();
   json["max_length"] = bundle.max_length;
   json["prompt"] = bundle.prompt;

@@ -83,7 +83,7 @@ int mine(const Context& context, MineArguments& a) {
   }
   a.options.margin = value_of(search::margins(), a.margin);
   a.options.candidates = value_of(search::candidate_rules(), a.candidates);
-  const text::TextBundle bundle = text::load_text_bundle(a.run);
+  const text::TextBundle bundle = load_encoder(context, a.run);
   text::Corpus first = read_texts(a.first, a.read), second = read_texts(a.second, a.read);
   drop_repeated(first, a.first);
   drop_repeated(second, a.second);
@@ -99,7 +99,7 @@ int mine(const Context& context, MineArguments& a) {
 }
 
 int paraphrases(const Context& context, const ParaphraseArguments& a) {
-  const text::TextBundle bundle = text::load_text_bundle(a.run);
+  const text::TextBundle bundle = load_encoder(context, a.run);
   text::Corpus corpus = read_texts(a.texts, a.read);
   drop_repeated(corpus, a.texts);
   const auto x = embed_with_progress(context, bundle, corpus.texts, a.embed);

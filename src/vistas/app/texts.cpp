@@ -50,6 +50,12 @@ bool is_of_texts(const fs::path& run) {
   return learn::modality_of(learn::find_bundle(run)) == learn::Modality::text;
 }
 
+text::TextBundle load_encoder(const Context& context, const fs::path& run) {
+  text::TextBundle bundle = text::load_text_bundle(run);
+  print_notes(context, bundle.notes, 0);
+  return bundle;
+}
+
 text::EmbedOptions embed_options(const vision::FeatureOptions& features) {
   text::EmbedOptions options;
   options.threads = static_cast<int>(features.threads);
@@ -128,7 +134,7 @@ int near_texts(const Context& context, const NearTexts& a) {
   if (a.query.find_first_not_of(" \t\n") == std::string::npos) {
     throw Error(ErrorKind::usage, {.what = "query", .got = "a text without a word"});
   }
-  const text::TextBundle bundle = text::load_text_bundle(a.run);
+  const text::TextBundle bundle = load_encoder(context, a.run);
   text::Corpus bank = read_texts(a.in, a.read);
   drop_repeated(bank, a.in);
   text::Corpus queries;

@@ -16,6 +16,9 @@ namespace vistas::app {
 // Whether the encoder of a run, a bundle or a folder of Hugging Face is one of texts.
 bool is_of_texts(const std::filesystem::path& run);
 
+// load_text_bundle() that prints the notes.
+text::TextBundle load_encoder(const Context& context, const std::filesystem::path& run);
+
 // How texts are embedded, from the options that all embedding commands have.
 text::EmbedOptions embed_options(const vision::FeatureOptions& features);
 

@@ -375,6 +375,7 @@ LeftOut TextTraining::left_out() const {
   const auto add = [&](const std::string& line) {
     out.summary += (out.summary.empty() ? "" : "\n") + line;
   };
+  for (const std::string& note : start_.notes) add(note);
   if (excluded_ > 0)
     add(fmt::format("{} rows were left out: they hold a text of data.exclude", excluded_));
   if (batches_->truncated() > 0) {

@@ -19,8 +19,9 @@ struct TextBundle {
   std::shared_ptr<TextEncoder> encoder;  // in evaluation mode
   std::shared_ptr<const Tokenizer> tokenizer;
   NamedFiles tokenizer_files;
-  int64_t max_length = 0;  // ids a text, marks among them; at most what the encoder takes
-  std::string prompt{};    // stands before every text
+  int64_t max_length = 0;            // ids a text, marks among them; at most what the encoder takes
+  std::string prompt{};              // stands before every text
+  std::vector<std::string> notes{};  // what a user must know of the files it came from
 };
 
 // From a run folder (its best checkpoint where there is one, else its last), a checkpoint, a

@@ -94,34 +94,48 @@ void copy(const TensorView& view, const at::Tensor& target, const fs::path& fold
 }
 
 // Fills `targets` with the tensors of the folder, whose names `ours` translates ("": not wanted).
-// Returns the names of the targets that the folder does not have.
+// Returns the names of the targets that the folder does not have; `unknown` gets those of the
+// tensors that are no target.
 std::vector<std::string> fill(const fs::path& folder, const learn::NamedTensors& targets,
-                              const std::function<std::string(const std::string&)>& ours) {
+                              const std::function<std::string(const std::string&)>& ours,
+                              std::vector<std::string>& unknown) {
   const at::NoGradGuard no_grad;
-  std::map<std::string, at::Tensor> missing(targets.begin(), targets.end());
+  const std::map<std::string, at::Tensor> known(targets.begin(), targets.end());
+  std::set<std::string> filled;
   for (const WeightFile& file : open_weights(folder)) {
     for (const TensorView& view : file.tensors) {
       const std::string name = ours(view.name);
       if (name.empty()) continue;
-      const auto found = missing.find(name);
-      if (found == missing.end()) {
-        throw bad(fmt::format("{}: tensor '{}'", folder.string(), view.name),
-                  "not part of the architecture, or there twice", "the tensors of config.json");
+      const auto found = known.find(name);
+      if (found == known.end()) {
+        unknown.push_back(view.name);
+        continue;
+      }
+      if (!filled.insert(name).second) {
+        throw bad(fmt::format("{}: tensor '{}'", folder.string(), view.name), "it twice",
+                  "it once");
       }
       copy(view, found->second, folder);
-      missing.erase(found);
     }
   }
-  std::vector<std::string> names;
-  for (const auto& [name, tensor] : missing) names.push_back(name);
-  return names;
+  std::vector<std::string> missing;
+  for (const auto& [name, tensor] : known) {
+    if (!filled.contains(name)) missing.push_back(name);
+  }
+  return missing;
 }
 
-void require_none(const std::vector<std::string>& missing, const fs::path& folder) {
+std::string first_of(const std::vector<std::string>& names) {
+  return fmt::format("'{}'{}", names.front(),
+                     names.size() == 1 ? "" : fmt::format(" and {} more", names.size() - 1));
+}
+
+void require_none(const std::vector<std::string>& missing, const std::vector<std::string>& unknown,
+                  const fs::path& folder) {
   if (missing.empty()) return;
   throw bad(folder.string(),
-            fmt::format("no tensor '{}'{}", missing.front(),
-                        missing.size() == 1 ? "" : fmt::format(" and {} more", missing.size() - 1)),
+            fmt::format("no tensor {}{}", first_of(missing),
+                        unknown.empty() ? "" : "; tensors of other names: " + first_of(unknown)),
             "all tensors of the architecture that config.json describes");
 }
 
@@ -130,9 +144,13 @@ void load_projection(const fs::path& folder, Transformer& encoder) {
   for (const auto& [name, tensor] : learn::named_tensors(encoder)) {
     if (name.starts_with("projection.")) targets.emplace_back(name, tensor);
   }
-  auto missing = fill(folder, targets, [](const std::string& name) {
-    return name.starts_with("linear.") ? "projection." + name.substr(7) : name;
-  });
+  std::vector<std::string> unknown;
+  auto missing = fill(
+      folder, targets,
+      [](const std::string& name) {
+        return name.starts_with("linear.") ? "projection." + name.substr(7) : name;
+      },
+      unknown);
   // A dense layer may be without a bias.
   if (missing == std::vector<std::string>{"projection.bias"}) {
     const at::NoGradGuard no_grad;
@@ -141,7 +159,7 @@ void load_projection(const fs::path& folder, Transformer& encoder) {
     }
     missing.clear();
   }
-  require_none(missing, folder);
+  require_none(missing, unknown, folder);
 }
 
 void replace(std::string& text, std::string_view from, std::string_view to) {
@@ -233,17 +251,23 @@ std::string library_tensor_name(const std::string& name, TransformerFamily famil
   return out;
 }
 
-std::shared_ptr<Transformer> load_transformer(const HuggingFaceFolder& folder) {
+std::shared_ptr<Transformer> load_transformer(const HuggingFaceFolder& folder,
+                                              std::vector<std::string>* notes) {
   const auto encoder = std::make_shared<Transformer>(folder.options, std::nullopt);
   learn::NamedTensors targets;
   for (const auto& [name, tensor] : learn::named_tensors(*encoder)) {
     if (!name.starts_with("projection.")) targets.emplace_back(name, tensor);
   }
-  require_none(fill(folder.transformer, targets,
-                    [&](const std::string& name) {
-                      return transformer_tensor_name(name, folder.options.family);
-                    }),
-               folder.transformer);
+  std::vector<std::string> unknown;
+  const auto missing = fill(
+      folder.transformer, targets,
+      [&](const std::string& name) { return transformer_tensor_name(name, folder.options.family); },
+      unknown);
+  require_none(missing, unknown, folder.transformer);
+  if (notes != nullptr && !unknown.empty()) {
+    notes->push_back(fmt::format("{}: not used, as config.json knows nothing of it: tensor {}",
+                                 folder.transformer.string(), first_of(unknown)));
+  }
   if (!folder.projection.empty()) load_projection(folder.projection, *encoder);
   encoder->eval();
   return encoder;
@@ -279,7 +303,7 @@ TextBundle load_hugging_face(const fs::path& path) {
   bundle.tokenizer = load_tokenizer(folder.transformer);
   check_vocabulary(*bundle.tokenizer, folder.options.vocabulary, folder.transformer);
   check_case(*bundle.tokenizer, folder);
-  bundle.encoder = load_transformer(folder);
+  bundle.encoder = load_transformer(folder, &bundle.notes);
   bundle.max_length = folder.max_length;
   bundle.prompt = folder.prompt;
   bundle.tokenizer_files = read_tokenizer_files(folder.transformer);

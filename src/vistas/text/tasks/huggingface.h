@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "vistas/text/encoders/static_encoder.h"
 #include "vistas/text/encoders/transformer.h"
@@ -43,8 +44,10 @@ std::optional<StaticFolder> read_static(const std::filesystem::path& folder);
 // With the weights of model.safetensors, otherwise of pytorch_model.bin; of either also the files
 // that its .index.json names. Tensors may be float32, float16 or bfloat16 and have the prefixes and
 // older names that such files have; heads for other tasks are left aside. A data error that names a
-// tensor that is missing, has another shape or is not part of the architecture.
-std::shared_ptr<Transformer> load_transformer(const HuggingFaceFolder& folder);
+// tensor that is missing, has another shape or is there twice; `notes` names those that are not
+// part of the architecture.
+std::shared_ptr<Transformer> load_transformer(const HuggingFaceFolder& folder,
+                                              std::vector<std::string>* notes = nullptr);
 
 // With the one tensor of model.safetensors, whatever kind of floating point number it holds.
 std::shared_ptr<StaticEncoder> load_static(const StaticFolder& folder);
