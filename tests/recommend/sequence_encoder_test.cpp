@@ -138,7 +138,7 @@ TEST(SequenceEncoder, IsMadeByName) {
   NodeEncoderOptions options{.name = "sequence", .dim = 8};
   EXPECT_EQ(describe(options), "SASRec, 2 layers, 2 heads, the last 50 items");
   Interactions data;
-  const auto encoder = make_node_encoder(options, data, 1);
+  const auto encoder = make_node_encoder(options, data, {}, 1);
   EXPECT_NE(std::dynamic_pointer_cast<SequenceEncoder>(encoder), nullptr);
   EXPECT_EQ(encoder->dim(), 8);
 }
