@@ -131,6 +131,8 @@ class Recommend(support.ProgramTest):
         kept = json.loads((self.folder / "run/eval/ranking.json").read_text())
         self.assertEqual((kept["seed"], kept["train"]["users"]), (0, 200))
         self.assertIn("seed 0", kept["split"])
+        self.succeeds("train", "seen.tsv", "--out", "by test", "--select-on", "test", *SMALL)
+        self.assertIn("is no result", self.succeeds("eval", "by test", "--tasks", "ranking").out)
 
     def test_groups_of_items_are_measured_in_the_same_lists(self):
         told = self.succeeds("eval", "run", "--groups", "head,tail,warm,cold", "--at", "10,20",
@@ -243,6 +245,20 @@ class Recommend(support.ProgramTest):
         self.assertGreater(row["hit_rate"], 0.7)  # 15 new items, some 3 of the user's taste
         self.fails(2, ["encoder.name", "towers"], "train", "seen.tsv", "--out", "x",
                    "--item-features", "items.tsv", "--set", "encoder.name=graph")
+        # Texts of items, embedded by another run and found by their ids.
+        support.write(self.folder / "titles.tsv", "item\ttitle\n" + "".join(
+            f"i{i}\tthe {'red blue green black white'.split()[i // ITEMS]} one of many\n"
+            for i in range(TASTES * ITEMS)))
+        self.succeeds("train", "titles.tsv", "--columns", "title", "--out", "titles", "--epochs",
+                      "1", "--set", "train.batch=16", "--set", "data.modality=text", "--set",
+                      "tokenizer.size=40", "--set", "views.recipe=shuffle")
+        self.succeeds("embed", "titles", "titles.tsv", "--columns", "title", "--ids", "item", "-o",
+                      "titles.safetensors")
+        told = self.succeeds("train", "seen.tsv", "--out", "by titles", "--item-features",
+                             "titles.safetensors", *SMALL).out
+        self.assertIn("150 described, 0 not", told)
+        self.fails(3, ["no column 'taste'"], "embed", "titles", "titles.tsv", "--columns", "title",
+                   "--ids", "taste", "-o", "x.safetensors")
         support.write(self.folder / "others.tsv", "item\tgenre\nx1\tdrama\n")
         self.fails(3, ["others.tsv", "in no interaction"], "train", "seen.tsv", "--out", "x",
                    "--item-features", "others.tsv")

@@ -41,12 +41,15 @@ at::Tensor text_tensor(const std::vector<std::string>& texts) {
   return out;
 }
 
-// Writes embeddings as --store and --truncate-dim say, with what they are of ("paths", "texts").
+// Writes embeddings as --store and --truncate-dim say, with what they are of ("paths", "texts"),
+// and their ids if there are any.
 nlohmann::json save_embeddings(const Context& context, const EmbedArguments& a,
                                const at::Tensor& values, const std::string& what,
-                               const std::vector<std::string>& names) {
+                               const std::vector<std::string>& names,
+                               const std::vector<std::string>& ids = {}) {
   const at::Tensor x = a.dims > 0 ? search::truncate_dims(values, a.dims) : values;
   learn::NamedTensors tensors = {{what, text_tensor(names)}};
+  if (!ids.empty()) tensors.emplace_back("ids", text_tensor(ids));
   if (a.store == "int8") {
     const search::Int8Rows rows = search::to_int8(x);
     tensors.insert(tensors.end(),
@@ -89,7 +92,7 @@ int embed_corpus(const Context& context, const EmbedArguments& a) {
   const text::TextBundle bundle = load_encoder(context, a.run);
   const text::Corpus corpus = read_texts(a.data, a.read);
   const auto got = embed_with_progress(context, bundle, corpus.texts, embed_options(a.features));
-  nlohmann::json json = save_embeddings(context, a, got.values, "texts", corpus.texts);
+  nlohmann::json json = save_embeddings(context, a, got.values, "texts", corpus.texts, corpus.ids);
   print_notes(context, corpus.notes, got.truncated);
   json["notes"] = corpus.notes;
   json["truncated"] = got.truncated;
@@ -233,6 +236,11 @@ Command embed_command() {
             app.add_option("--split", a->source.split, "split of data that has splits [train]")
                 ->group("Data");
             add_reading_options(app, a->read);
+            app.add_option("--ids", a->read.id,
+                           "texts: the column of ids, kept beside the embeddings: what "
+                           "`vistas train --item-features` finds items by")
+                ->type_name("COLUMN")
+                ->group("Data");
             add_feature_options(app, a->features, {"auto", "fp32", "bf16", "int8"});
             app.get_option("--precision")
                 ->description("number format of the network; int8 is short for --store int8");

@@ -130,7 +130,14 @@ int eval_ranking(const Context& context, const std::string& run, const std::vect
     how += "\na group: its test items alone and the users who have any, in the same lists";
   }
   const auto data = recommend::summarise(split.train);
-  const Value seed = recipe::began_with(RunFolder::open(run))->setting("train.seed");
+  const auto config = recipe::began_with(RunFolder::open(run));
+  const Value seed = config->setting("train.seed");
+  if (std::get<std::string>(config->setting("data.select_on").data) == "test" &&
+      config->train.score_every > 0) {
+    how +=
+        "\nthe checkpoint was chosen by this very test (data.select_on): it repeats a protocol, "
+        "and is no result";
+  }
   table.finish(context, run, "ranking", how,
                {{"run", run},
                 {"seed", std::get<int64_t>(seed.data)},

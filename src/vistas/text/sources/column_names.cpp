@@ -52,6 +52,7 @@ NameMeans meaning_of(const std::string& name) {
     return NameMeans::text;
   }
   const std::string letters = lower.substr(0, lower.find_last_not_of("0123456789") + 1);
+  if (is_one_of({"item", "user", "asin", "isbn"})) return NameMeans::id;
   return letters.ends_with("id") ? NameMeans::id : NameMeans::nothing;
 }
 

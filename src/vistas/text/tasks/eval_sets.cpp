@@ -80,7 +80,14 @@ std::vector<std::string_view> views_of(std::span<const std::string> texts) {
 
 Corpus read_corpus(const fs::path& path, const ReadOptions& options) {
   TextFile file(path, options.file, options.name);
-  const Layout layout = layout_of(file, options.layout);
+  Layout layout = layout_of(file, options.layout);
+  const int64_t id = options.id.empty() ? -1 : column_named(file, options.id, true);
+  std::erase(layout.texts, id);
+  if (id >= 0 && layout.texts.size() != 1) {
+    throw Error(ErrorKind::usage, {.what = file.name() + ": texts named by column " + options.id,
+                                   .got = fmt::format("{} columns of texts", layout.texts.size()),
+                                   .fix = "Name the one to read: --columns NAME"});
+  }
   if (options.file.on_bad_line == "fail") leave_out_unusable(file, {.texts = layout.texts});
   Corpus out;
   SkippedRows skipped(file.name(), options.file);
@@ -91,6 +98,7 @@ Corpus read_corpus(const fs::path& path, const ReadOptions& options) {
         skipped.add();
       } else {
         out.texts.push_back(text);
+        if (id >= 0) out.ids.push_back(fields[static_cast<size_t>(id)]);
       }
     }
   });

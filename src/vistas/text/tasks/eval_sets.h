@@ -25,14 +25,17 @@ struct ReadOptions {
   TextFileOptions file{};
   LayoutOptions layout{};
   std::string name{};  // of the file in errors and notes; "": its path
+  std::string id{};    // read_corpus: the column that names the row's one text; "": none
 };
 
 struct Corpus {
   std::vector<std::string> texts{};
+  std::vector<std::string> ids{};  // of the texts, where asked for
   Notes notes{};
 };
 
-// The texts of a file of any layout; where a row has several, one after another.
+// The texts of a file of any layout; where a row has several, one after another. With a column of
+// ids a usage error unless one other column is the text.
 Corpus read_corpus(const std::filesystem::path& path, const ReadOptions& options = {});
 
 struct ScoredPairs {
