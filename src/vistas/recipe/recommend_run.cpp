@@ -222,23 +222,13 @@ int64_t suitable_batch(double samples, double part, double most) {
       std::clamp(std::exp2(std::floor(std::log2(std::max(samples / part, 2.0)))), 2.0, most));
 }
 
-Value suitable_sequence_settings(const RecommendConfig& wanted,
-                                 const recommend::Interactions& train) {
-  const auto rows = static_cast<double>(train.size());
-  return parse_toml(
-      fmt::format(R"([data]
-modality = "interactions"
-[encoder]
-name = "sequence"
-[method]
-name = "{}"
-bf16 = true
-[optimizer]
+std::string training_settings(double rate, int64_t batch, double epochs) {
+  return fmt::format(R"([optimizer]
 name = "adam"
 weight_decay = 0
 [schedule]
 name = "constant"
-lr = 1e-3
+lr = {}
 lr_scaling = "none"
 warmup_epochs = 0
 [train]
@@ -247,8 +237,25 @@ epochs = {}
 score_every = 1
 patience = 10
 )",
-                  wanted.method_name, suitable_batch(static_cast<double>(train.users()), 16, 256),
-                  static_cast<int64_t>(std::clamp(6e6 / rows, 10.0, 200.0))),
+                     rate, batch, static_cast<int64_t>(epochs));
+}
+
+Value suitable_sequence_settings(const RecommendConfig& wanted,
+                                 const recommend::Interactions& train) {
+  const auto rows = static_cast<double>(train.size());
+  return parse_toml(
+      fmt::format(
+          R"([data]
+modality = "interactions"
+[encoder]
+name = "sequence"
+[method]
+name = "{}"
+bf16 = true
+{})",
+          wanted.method_name,
+          training_settings(1e-3, suitable_batch(static_cast<double>(train.users()), 16, 256),
+                            std::clamp(6e6 / rows, 10.0, 200.0))),
       "the settings for this data");
 }
 
@@ -266,9 +273,11 @@ Value suitable_interaction_settings(const RecommendConfig& wanted) {
   // What validation chose for the demo's 20 thousand interactions, and what is published with
   // in-batch softmax for Gowalla and MovieLens (0.8 and 1.0 million) and for Yelp2018 (1.2
   // million): Wu et al., "BSL", 2024.
-  const bool few = rows<100'000, many = rows> 1'100'000;
+  const bool few = rows < 100'000;
+  const bool many = rows > 1'100'000;
   const double temperature = few ? 0.5 : many ? 0.15 : 0.12;
-  const bool warm = std::holds_alternative<double>(wanted.setting("method.temperature").data);
+  const bool has_temperature =
+      std::holds_alternative<double>(wanted.setting("method.temperature").data);
   return parse_toml(
       fmt::format(R"([data]
 modality = "interactions"
@@ -277,24 +286,11 @@ name = "{}"
 graph.layers = {}
 [method]
 name = "{}"{}{}
-[optimizer]
-name = "adam"
-weight_decay = 0
-[schedule]
-name = "constant"
-lr = {}
-lr_scaling = "none"
-warmup_epochs = 0
-[train]
-batch = {}
-epochs = {}
-score_every = 1
-patience = 10
-)",
+{})",
                   wanted.encoder.name, many ? 3 : 1, wanted.method_name,
-                  warm ? fmt::format("\ntemperature = {}", temperature) : "",
-                  wanted.method_name == "ranking" ? "\nmask_groups = true" : "", few ? 5e-3 : 1e-3,
-                  suitable_batch(rows, 8, 2048), static_cast<int64_t>(epochs)),
+                  has_temperature ? fmt::format("\ntemperature = {}", temperature) : "",
+                  wanted.method_name == "ranking" ? "\nmask_groups = true" : "",
+                  training_settings(few ? 5e-3 : 1e-3, suitable_batch(rows, 8, 2048), epochs)),
       "the settings for this data");
 }
 
