@@ -310,11 +310,65 @@ def ranking(s):
     if not s.has_data("gowalla"):
         return
     ours = s.google("ranking_bench", repetitions=3)
+    data = {"DATA": f"{os.environ.get('VISTAS_DATA', '')}/recommendation", "THREADS": "2"}
+    theirs = {}
+    for line in s.peer("eval_speed", part="recommendation", env=data):
+        if "users_per_s" in line:
+            name = line["peer"].split()[0]
+            theirs[name] = max(line["users_per_s"], theirs.get(name, 0))
     for name, what, need in (("full_ranking", "full ranking, 40,981 items of 64 numbers", 25000),
                              ("products", "the products alone, by ATen", None)):
         s.row(f"{what}, fastest of 2 threads",
               max((e["users/s"] for e in ours.get(f"{name}/real_time", [])), default=None),
-              "users/s", need=need)
+              "users/s", need=need, peers=theirs if need else {})
+
+
+def recommend(s):
+    """Training on Gowalla and Beauty by the recipes: seconds an epoch; needs the peers for a ratio."""
+    if not s.has_data("gowalla", "beauty"):
+        return
+    graph = lambda model, steps, *more: epoch_of(s, "graph_torch", "--model", model, "--steps",
+                                                 steps, *more)
+    recbole = lambda model, steps, *more: epoch_of(s, "recbole_peer", "--model", model, "--steps",
+                                                   steps, *more)
+    layers = ("--set", "n_layers=3")
+    for recipe, what, need, peers, sets in (
+            ("lightgcn", "LightGCN, 1 layer, softmax", 12,
+             lambda: {"PyTorch CSR": graph("ssm", 20, "--layers", "1", "--tau", "0.12", "--l2",
+                                           "1e-5")}, ()),
+            ("lightgcn-bpr", "LightGCN, 3 layers, BPR", 20,
+             lambda: {"PyTorch CSR": graph("lightgcn", 20),
+                      "PyTorch COO": graph("lightgcn", 10, "--sparse", "coo"),
+                      "RecBole": recbole("LightGCN", 15, *layers)}, ()),
+            ("sgl", "SGL, 3 layers, told from the nodes of the batch", 60,
+             lambda: {"RecBole": recbole("SGL", 4, *layers)}, ()),
+            ("sgl", "SGL, 3 layers, told from all nodes", 200, dict, ('method.among="all"',)),
+            ("xsimgcl", "XSimGCL, 3 layers", 35,
+             lambda: {"PyTorch CSR": graph("xsimgcl", 15)}, ())):
+        s.row(f"{what}: an epoch of Gowalla, batch 2,048", our_epoch(s, f"{recipe}-gowalla", *sets),
+              "s", lower_is_better=True, need=need, peers=peers())
+    s.row("SASRec, full softmax: an epoch of Beauty, batch 256", our_epoch(s, "sasrec-beauty"), "s",
+          lower_is_better=True, peers={"RecBole": recbole("SASRec", 6, "--data", "beauty")})
+
+
+def our_epoch(s, recipe, *sets):
+    """Seconds of an epoch by the fastest of some reports of 20 steps."""
+    folder = s.fresh_run(recipe)
+    sets = ["train.steps=80", "train.log_every=20", "train.score_every=0", *sets]
+    done = s.vistas("train", f"recipes/recommend/{recipe}.toml", "--select-on", "test", "--out",
+                    folder, *(word for setting in sets for word in ("--set", setting)))
+    if not done:
+        return None
+    rate = max(json.loads(line)["samples_per_s"]
+               for line in (folder / "metrics.jsonl").read_text().splitlines())
+    return done["samples"] / rate
+
+
+def epoch_of(s, script, *arguments):
+    """Seconds of a peer's epoch, from the steps it timed."""
+    data = {"DATA": f"{os.environ.get('VISTAS_DATA', '')}/recommendation", "THREADS": "2"}
+    lines = s.peer(script, *map(str, arguments), part="recommendation", env=data)
+    return lines[-1]["s_per_epoch_extrapolated"] if lines else None
 
 
 def graph(s):
@@ -512,4 +566,4 @@ def figure(s, trained, task, measure, labels="", *more):
 
 QUICK = [views, step, optim, loss, loader, start, sources, interactions, measure, ranking, graph,
          tokenize, encode, static, finetune]
-LONG = [cache, quality, demo, texts, baselines]  # some minutes each
+LONG = [cache, quality, demo, texts, recommend, baselines]  # some minutes each

@@ -69,14 +69,22 @@ Law law(const ViewOp& op, const std::string& parameter, int cells,
           }};
 }
 
-// The law of the box that is cut out of a height x width picture.
-Law crop(const ViewOp& op, const std::string& parameter, int cells,
-         const std::function<double(const Box&)>& level, int height = kHuge, int width = kHuge) {
+// The law of where a picture is cut and shown.
+Law placed(const ViewOp& op, const std::string& parameter, int cells,
+           const std::function<double(const Placement&)>& level, const Extent& picture,
+           const Extent& view) {
   const std::shared_ptr<const Operation> made = make_operation(op);
   return {op.name, parameter, cells, [=](Draws& draws) {
             const auto& framing = dynamic_cast<const Framing&>(*made);
-            return level(framing.source_box(height, width, draws));
+            return level(framing.place(picture, view, draws));
           }};
+}
+
+// The law of the box that is cut out of a height x width picture.
+Law crop(const ViewOp& op, const std::string& parameter, int cells,
+         const std::function<double(const Box&)>& level, int height = kHuge, int width = kHuge) {
+  return placed(op, parameter, cells, [=](const Placement& p) { return level(p.from); },
+                {height, width}, {64, 64});
 }
 
 // The law of what can be seen after an operation on a row of two white pixels of 6 channels.
@@ -122,6 +130,16 @@ void add_crops(std::vector<Law>& laws) {
         return together({{choice(b.top, 0, 5), 5}, {choice(b.left, 0, 5), 5}});
       },
       10, 10));
+  laws.push_back(placed(op("scale_jitter", "scale = [0.5, 1]"), "scale", 25,
+                        [](auto& p) { return between(p.to.height, kHuge / 2.0, kHuge); },
+                        {kHuge, kHuge}, {kHuge, kHuge}));
+  const auto place = [](const Box& b) {
+    return together({{choice(b.top, 0, 7), 7}, {choice(b.left, 0, 7), 7}});
+  };
+  laws.push_back(placed(op("scale_jitter", "scale = 2"), "window", 49,
+                        [=](auto& p) { return place(p.from); }, {12, 12}, {12, 12}));
+  laws.push_back(placed(op("scale_jitter", "scale = 0.5"), "place in the view", 49,
+                        [=](auto& p) { return place(p.to); }, {12, 12}, {12, 12}));
 }
 
 void add_warps(std::vector<Law>& laws) {
@@ -282,7 +300,7 @@ TEST(Laws, AreKnownOfEveryOperationThatDraws) {
     ViewState state;
     state.image.reset(8, 8, 3);
     if (const auto* framing = dynamic_cast<const Framing*>(made.get())) {
-      framing->source_box(8, 8, state.draws);
+      framing->place({8, 8}, {4, 4}, state.draws);
     } else {
       made->apply(state);
     }
@@ -305,7 +323,8 @@ TEST(Laws, BoxesThatDoNotFitAreTriedTenTimes) {
   int64_t middles = 0, nothing = 0;
   for (int i = 0; i < kSamples; ++i) {
     Draws one(key_of(i)), two(key_of(i));
-    middles += framing.source_box(kHuge, kHuge, one) == Box{kHuge / 8 * 3, 0, kHuge / 4, kHuge};
+    middles += framing.place({kHuge, kHuge}, {64, 64}, one).from ==
+               Box{kHuge / 8 * 3, 0, kHuge / 4, kHuge};
     nothing += erase.drawn(kHuge, kHuge, two) == Box{};
   }
   expect_share(middles, std::pow(0.75, 10));
@@ -316,7 +335,8 @@ TEST(Laws, CropFallsBackToTheMiddle) {
   // No box of that area and ratio fits into a strip.
   const auto made = make_operation(op("random_resized_crop", "scale = 1"));
   Draws draws(key_of(0));
-  EXPECT_EQ(dynamic_cast<const Framing&>(*made).source_box(30, 300, draws), (Box{0, 130, 30, 40}));
+  const auto& framing = dynamic_cast<const Framing&>(*made);
+  EXPECT_EQ(framing.place({30, 300}, {64, 64}, draws).from, (Box{0, 130, 30, 40}));
 }
 
 TEST(Laws, OperationsAreAppliedWithTheirProbability) {

@@ -188,5 +188,43 @@ TEST(ViewMaker, TraceSaysWhereTheViewCameFrom) {
   }
 }
 
+TEST(ViewMaker, TraceSaysWhereTheViewShowsThePicture) {
+  // Twice as large as fits, at half of that: pixels keep their size.
+  ViewSpec spec{.height = 20, .width = 20};
+  spec.ops = {{"scale_jitter", 1, {{"scale", Value{.data = 0.5}}, {"fill", Value{.data = 1.0}}}},
+              {"hflip", 0.5},
+              {"vflip", 0.5}};
+  const ViewMaker maker({{spec}}, 1, PixelType::u8);
+  Image image(5, 10, 1);
+  for (int i = 0; i < 50; ++i) image.row<uint8_t>(0)[i] = static_cast<uint8_t>(i);
+  ViewScratch scratch;
+  for (uint64_t i = 0; i < 100; ++i) {
+    const ViewTrace trace = maker.make_pixels(image.view(), {.sample = i}, 0, scratch);
+    ASSERT_EQ(trace.box, (Box{0, 0, 5, 10}));
+    ASSERT_EQ(trace.shown.height, 5);
+    ASSERT_EQ(trace.shown.width, 10);
+    for (int y = 0; y < 20; ++y) {
+      for (int x = 0; x < 20; ++x) {
+        const int at_y = y - trace.shown.top, at_x = x - trace.shown.left;
+        const bool inside = at_y >= 0 && at_y < 5 && at_x >= 0 && at_x < 10;
+        const int from_y = trace.vflip ? 4 - at_y : at_y, from_x = trace.hflip ? 9 - at_x : at_x;
+        ASSERT_EQ(scratch.image.row<uint8_t>(y)[x], inside ? from_y * 10 + from_x : 255);
+      }
+    }
+  }
+}
+
+TEST(ViewMaker, LetterboxKeepsProportions) {
+  ViewSpec spec{.height = 8, .width = 8};
+  spec.ops = {{"letterbox"}};
+  const ViewMaker maker({{spec}}, 3, PixelType::u8);
+  const Image image(6, 12, 3);
+  ViewScratch scratch;
+  const ViewTrace trace = maker.make_pixels(image.view(), {}, 0, scratch);
+  EXPECT_EQ(trace.box, (Box{0, 0, 6, 12}));
+  EXPECT_EQ(trace.shown, (Box{0, 0, 4, 8}));
+  EXPECT_EQ(scratch.image.row<uint8_t>(4)[0], 127);
+}
+
 }  // namespace
 }  // namespace vistas::vision

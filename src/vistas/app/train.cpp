@@ -144,6 +144,7 @@ TrainOutcome run_training(const Context& context, const RunFolder& run, learn::T
   TrainOutcome outcome;
   outcome.first_step = trainer.step();
   outcome.unit = training.unit();
+  outcome.samples = training.size();
   outcome.uses = training.uses();
   const auto name_left_out = [&] {
     outcome.left_out = training.left_out();
@@ -188,6 +189,7 @@ int finish(const Context& context, const fs::path& run, const TrainOutcome& resu
                          {"steps_done", steps},
                          {"stopped", result.stopped},
                          {"seconds", result.seconds},
+                         {"samples", result.samples},
                          {"samples_per_s", result.samples_per_second},
                          {"waiting", result.waiting}};
   json["loss"] = steps > 0 ? nlohmann::json(result.loss) : nlohmann::json();

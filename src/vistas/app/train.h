@@ -14,6 +14,7 @@ namespace vistas::app {
 struct TrainOutcome : learn::TrainResult {
   int64_t first_step = 0;           // steps that were done before
   std::string unit{};               // of samples
+  int64_t samples = 0;              // of the data: those of an epoch
   std::vector<std::string> uses{};  // Training::uses()
   recipe::LeftOut left_out{};
 };

@@ -1,6 +1,8 @@
 #include "vistas/vision/views/framing.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace vistas::vision {
 namespace {
@@ -12,6 +14,64 @@ int round_even(double v) {
 
 Box whole(const ImageView& image) {
   return {0, 0, image.height, image.width};
+}
+
+Box whole(const Extent& size) {
+  return {0, 0, size.height, size.width};
+}
+
+// How much larger the picture may be and still fit.
+double fitting_scale(const Extent& picture, const Extent& view) {
+  return std::min(static_cast<double>(view.height) / picture.height,
+                  static_cast<double>(view.width) / picture.width);
+}
+
+// A part of one axis, and where it is shown.
+struct Stretch {
+  int from = 0, from_size = 0, to = 0, to_size = 0;
+};
+
+// `picture` pixels become `scaled` ones, of which `view` can be seen; `draw(n)` is in 0 .. n - 1.
+template <class Draw>
+Stretch along(int picture, double scaled, int view, const Draw& draw) {
+  const int size = std::max(1, round_even(scaled));
+  if (size <= view) return {0, picture, draw(view - size + 1), size};
+  const int window = std::clamp(round_even(view / scaled * picture), 1, picture);
+  return {draw(picture - window + 1), window, 0, view};
+}
+
+template <class Draw>
+Placement scaled_placement(const Extent& picture, const Extent& view, double scale,
+                           const Draw& draw) {
+  const Stretch down = along(picture.height, picture.height * scale, view.height, draw);
+  const Stretch across = along(picture.width, picture.width * scale, view.width, draw);
+  return {{down.from, across.from, down.from_size, across.from_size},
+          {down.to, across.to, down.to_size, across.to_size}};
+}
+
+void add_fill(Fields& f, double& fill) {
+  f.add("fill", fill, "value of what the picture does not cover: 0 black .. 1 white", {0, 1});
+}
+
+// The part resized to the box `to` of a view that is filled elsewhere.
+void frame_into(const ImageView& part, const Box& to, const Extent& view,
+                const ResizeOptions& options, double fill, ViewState& state) {
+  const bool covers = to.height == view.height && to.width == view.width;
+  Image& resized = covers ? state.image : state.spare;
+  resized_crop(part, whole(part), to.height, to.width, options, state.resize, resized);
+  if (covers) return;
+  state.image.reset(view.height, view.width, part.channels, part.type);
+  with_pixel_type(part.type, [&](auto p) {
+    using T = decltype(p);
+    const auto value = static_cast<T>(fill * white_of(part.type));
+    const int across = view.width * part.channels;
+    for (int y = 0; y < view.height; ++y) {
+      T* row = state.image.row<T>(y);
+      std::fill_n(row, across, value);
+      if (y < to.top || y >= to.top + to.height) continue;
+      std::memcpy(row + to.left * part.channels, resized.row<T>(y - to.top), resized.row_bytes());
+    }
+  });
 }
 
 void add_interpolation(Fields& f, std::string& interpolation) {
@@ -31,7 +91,11 @@ void RandomResizedCrop::prepare(const std::string& where) {
   check_spread(where, "ratio", ratio_);
 }
 
-Box RandomResizedCrop::source_box(int height, int width, Draws& draws) const {
+Placement RandomResizedCrop::place(const Extent& picture, const Extent& view, Draws& draws) const {
+  return {random_box(picture.height, picture.width, draws), whole(view)};
+}
+
+Box RandomResizedCrop::random_box(int height, int width, Draws& draws) const {
   const double area = static_cast<double>(height) * width;
   const double low = ratio_.front(), high = ratio_.back();
   for (int attempt = 0; attempt < 10; ++attempt) {
@@ -51,26 +115,26 @@ Box RandomResizedCrop::source_box(int height, int width, Draws& draws) const {
   return {(height - h) / 2, (width - w) / 2, h, w};
 }
 
-void RandomResizedCrop::frame(const ImageView& part, int height, int width, bool mirror,
+void RandomResizedCrop::frame(const ImageView& part, const Box&, const Extent& view, bool mirror,
                               ViewState& state) const {
   const ResizeOptions options{.interpolation = interpolation_named(interpolation_),
                               .mirror = mirror};
-  resized_crop(part, whole(part), height, width, options, state.resize, state.image);
+  resized_crop(part, whole(part), view.height, view.width, options, state.resize, state.image);
 }
 
 void Resize::fields(Fields& f) {
   add_interpolation(f, interpolation_);
 }
 
-Box Resize::source_box(int height, int width, Draws&) const {
-  return {0, 0, height, width};
+Placement Resize::place(const Extent& picture, const Extent& view, Draws&) const {
+  return {whole(picture), whole(view)};
 }
 
-void Resize::frame(const ImageView& part, int height, int width, bool mirror,
+void Resize::frame(const ImageView& part, const Box&, const Extent& view, bool mirror,
                    ViewState& state) const {
   const ResizeOptions options{.interpolation = interpolation_named(interpolation_),
                               .mirror = mirror};
-  resized_crop(part, whole(part), height, width, options, state.resize, state.image);
+  resized_crop(part, whole(part), view.height, view.width, options, state.resize, state.image);
 }
 
 void CenterCrop::fields(Fields& f) {
@@ -78,25 +142,64 @@ void CenterCrop::fields(Fields& f) {
   add_interpolation(f, interpolation_);
 }
 
-Box CenterCrop::source_box(int height, int width, Draws&) const {
-  return {0, 0, height, width};
+Placement CenterCrop::place(const Extent& picture, const Extent& view, Draws&) const {
+  return {whole(picture), whole(view)};
 }
 
-void CenterCrop::frame(const ImageView& part, int height, int width, bool mirror,
+void CenterCrop::frame(const ImageView& part, const Box&, const Extent& view, bool mirror,
                        ViewState& state) const {
   // The resized picture covers the view with both sides.
-  const double target = std::max(height, width) / keep_;
-  const int side = std::max(round_even(target), std::max(height, width));
+  const double target = std::max(view.height, view.width) / keep_;
+  const int side = std::max(round_even(target), std::max(view.height, view.width));
   const int shorter = std::min(part.height, part.width);
   const auto scaled = [&](int n) {
     return n == shorter ? side : static_cast<int>(static_cast<int64_t>(side) * n / shorter);
   };
   const int full_height = scaled(part.height), full_width = scaled(part.width);
-  const Box window{round_even((full_height - height) / 2.0), round_even((full_width - width) / 2.0),
-                   height, width};
+  const Box window{round_even((full_height - view.height) / 2.0),
+                   round_even((full_width - view.width) / 2.0), view.height, view.width};
   const ResizeOptions options{
       .interpolation = interpolation_named(interpolation_), .mirror = mirror, .window = window};
   resized_crop(part, whole(part), full_height, full_width, options, state.resize, state.image);
+}
+
+void ScaleJitter::fields(Fields& f) {
+  f.add("scale", scale_, "of the picture, 1: as large as fits into the view", {0.01, 100});
+  add_fill(f, fill_);
+  add_interpolation(f, interpolation_);
+}
+
+void ScaleJitter::prepare(const std::string& where) {
+  check_spread(where, "scale", scale_);
+}
+
+Placement ScaleJitter::place(const Extent& picture, const Extent& view, Draws& draws) const {
+  const double scale = fitting_scale(picture, view) * draw(draws, scale_);
+  return scaled_placement(picture, view, scale,
+                          [&](int n) { return static_cast<int>(draws.below(n)); });
+}
+
+void ScaleJitter::frame(const ImageView& part, const Box& to, const Extent& view, bool mirror,
+                        ViewState& state) const {
+  frame_into(part, to, view,
+             {.interpolation = interpolation_named(interpolation_), .mirror = mirror}, fill_,
+             state);
+}
+
+void Letterbox::fields(Fields& f) {
+  add_fill(f, fill_);
+  add_interpolation(f, interpolation_);
+}
+
+Placement Letterbox::place(const Extent& picture, const Extent& view, Draws&) const {
+  return scaled_placement(picture, view, fitting_scale(picture, view), [](int) { return 0; });
+}
+
+void Letterbox::frame(const ImageView& part, const Box& to, const Extent& view, bool mirror,
+                      ViewState& state) const {
+  frame_into(part, to, view,
+             {.interpolation = interpolation_named(interpolation_), .mirror = mirror}, fill_,
+             state);
 }
 
 }  // namespace vistas::vision

@@ -11,11 +11,13 @@ class RandomResizedCrop final : public Framing {
  public:
   void fields(Fields& f) override;
   void prepare(const std::string& where) override;
-  Box source_box(int height, int width, Draws& draws) const override;
-  void frame(const ImageView& part, int height, int width, bool mirror,
+  Placement place(const Extent& picture, const Extent& view, Draws& draws) const override;
+  void frame(const ImageView& part, const Box& to, const Extent& view, bool mirror,
              ViewState& state) const override;
 
  private:
+  Box random_box(int height, int width, Draws& draws) const;
+
   Spread scale_{0.08, 1.0}, ratio_{3.0 / 4.0, 4.0 / 3.0};
   std::string interpolation_ = "bilinear";
 };
@@ -24,8 +26,8 @@ class RandomResizedCrop final : public Framing {
 class Resize final : public Framing {
  public:
   void fields(Fields& f) override;
-  Box source_box(int height, int width, Draws& draws) const override;
-  void frame(const ImageView& part, int height, int width, bool mirror,
+  Placement place(const Extent& picture, const Extent& view, Draws& draws) const override;
+  void frame(const ImageView& part, const Box& to, const Extent& view, bool mirror,
              ViewState& state) const override;
 
  private:
@@ -37,12 +39,43 @@ class Resize final : public Framing {
 class CenterCrop final : public Framing {
  public:
   void fields(Fields& f) override;
-  Box source_box(int height, int width, Draws& draws) const override;
-  void frame(const ImageView& part, int height, int width, bool mirror,
+  Placement place(const Extent& picture, const Extent& view, Draws& draws) const override;
+  void frame(const ImageView& part, const Box& to, const Extent& view, bool mirror,
              ViewState& state) const override;
 
  private:
   double keep_ = 0.875;
+  std::string interpolation_ = "bilinear";
+};
+
+// The picture in its own proportions, scaled by U(scale) times what makes it fit into the view:
+// where it is then larger than the view, a window of it drawn evenly; where it is smaller, at a
+// place drawn evenly, the rest filled (large scale jitter: Ghiasi et al., "Simple copy-paste",
+// CVPR 2021).
+class ScaleJitter final : public Framing {
+ public:
+  void fields(Fields& f) override;
+  void prepare(const std::string& where) override;
+  Placement place(const Extent& picture, const Extent& view, Draws& draws) const override;
+  void frame(const ImageView& part, const Box& to, const Extent& view, bool mirror,
+             ViewState& state) const override;
+
+ private:
+  Spread scale_{0.5, 2.0};
+  double fill_ = 0.5;
+  std::string interpolation_ = "bilinear";
+};
+
+// The same without chance: as large as fits, in the top left corner.
+class Letterbox final : public Framing {
+ public:
+  void fields(Fields& f) override;
+  Placement place(const Extent& picture, const Extent& view, Draws& draws) const override;
+  void frame(const ImageView& part, const Box& to, const Extent& view, bool mirror,
+             ViewState& state) const override;
+
+ private:
+  double fill_ = 0.5;
   std::string interpolation_ = "bilinear";
 };
 

@@ -72,9 +72,12 @@ ViewMaker::View ViewMaker::compile(const ViewSpec& spec, PixelType type) const {
     }
   }
   if (view.framing == nullptr) {
-    throw Error(ErrorKind::usage,
-                {.what = (spec.ops.empty() ? "a view without operations" : place_of(spec.ops[0])),
-                 .expected = "random_resized_crop, resize or center_crop as the first operation"});
+    throw Error(
+        ErrorKind::usage,
+        {.what = (spec.ops.empty() ? "a view without operations" : place_of(spec.ops[0])),
+         .expected =
+             "random_resized_crop, resize, center_crop, scale_jitter or letterbox as the first "
+             "operation"});
   }
   return view;
 }
@@ -90,7 +93,10 @@ Box ViewMaker::needed_box(int height, int width, const DrawKey& key) const {
   Box needed;
   for (int v = 0; v < view_count(); ++v) {
     Draws draws(key_of(key, v));
-    needed = united(needed, view(v).framing->source_box(height, width, draws));
+    const View& made = view(v);
+    const Placement placement =
+        made.framing->place({height, width}, {made.height, made.width}, draws);
+    needed = united(needed, placement.from);
   }
   return needed;
 }
@@ -108,7 +114,9 @@ ViewTrace ViewMaker::make_pixels(const PicturePart& picture, const DrawKey& key,
          .fix = "Convert all pictures of a data set to the same kind"});
   }
   s.draws = Draws(key_of(key, number));
-  s.trace = {.box = v.framing->source_box(picture.height, picture.width, s.draws)};
+  const Extent size{v.height, v.width};
+  const Placement placement = v.framing->place({picture.height, picture.width}, size, s.draws);
+  s.trace = {.box = placement.from, .shown = placement.to};
   Box box = s.trace.box;
   box.top -= picture.top;
   box.left -= picture.left;
@@ -118,8 +126,8 @@ ViewTrace ViewMaker::make_pixels(const PicturePart& picture, const DrawKey& key,
                 {.what = "the decoded part of a picture does not hold the view's box",
                  .fix = "Decode the box that needed_box() gives"});
   }
-  if (v.may_mirror) s.trace.hflip = s.draws.chance(v.mirror_p);
-  v.framing->frame(pixels.crop(box), v.height, v.width, s.trace.hflip, s);
+  if (v.may_mirror && s.draws.chance(v.mirror_p)) s.trace.flip_horizontally(v.width);
+  v.framing->frame(pixels.crop(box), s.trace.shown, size, s.trace.hflip, s);
   for (const Step& step : v.steps) {
     if (s.draws.chance(step.p)) step.operation->apply(s);
   }

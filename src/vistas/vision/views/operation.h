@@ -15,10 +15,30 @@
 
 namespace vistas::vision {
 
-// Where a view came from: the box of the picture, and whether it was mirrored.
+struct Extent {
+  int height = 0, width = 0;
+};
+
+// The box of the picture that a view shows, and where in the view it is shown, before flips.
+struct Placement {
+  Box from{}, to{};
+};
+
+// Where a view came from: the box of the picture, where in the finished view it is shown (all of it
+// but for scale_jitter and letterbox), and whether it is mirrored there. Flips of the whole view
+// are followed; rotations, warps and shifts are not.
 struct ViewTrace {
-  Box box{};
+  Box box{}, shown{};
   bool hflip = false, vflip = false;
+
+  void flip_horizontally(int width) {
+    hflip = !hflip;
+    shown.left = width - shown.left - shown.width;
+  }
+  void flip_vertically(int height) {
+    vflip = !vflip;
+    shown.top = height - shown.top - shown.height;
+  }
 };
 
 // The view under construction, and memory that views made one after another reuse.
@@ -69,10 +89,11 @@ class RandomOperation : public Operation {
 // An operation that cuts the view out of the source picture; always the first of a view.
 class Framing : public Operation {
  public:
-  // The part of a height x width picture that frame() reads.
-  virtual Box source_box(int height, int width, Draws& draws) const = 0;
-  // Makes state.image, height x width, from that part.
-  virtual void frame(const ImageView& part, int height, int width, bool mirror,
+  // The part of a picture that frame() reads, and where it puts it.
+  virtual Placement place(const Extent& picture, const Extent& view, Draws& draws) const = 0;
+  // Makes state.image, of the size of the view, from that part; mirrored within itself first, where
+  // `to` is the place of the mirrored part.
+  virtual void frame(const ImageView& part, const Box& to, const Extent& view, bool mirror,
                      ViewState& state) const = 0;
   void apply(ViewState&) const final {}
 };

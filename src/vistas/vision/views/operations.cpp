@@ -26,7 +26,7 @@ struct HFlip final : Operation {
   void fields(Fields&) override {}
   void apply(ViewState& s) const override {
     s.replace(hflip);
-    s.trace.hflip = !s.trace.hflip;
+    s.trace.flip_horizontally(s.image.width());
   }
 };
 
@@ -34,7 +34,7 @@ struct VFlip final : Operation {
   void fields(Fields&) override {}
   void apply(ViewState& s) const override {
     s.replace(vflip);
-    s.trace.vflip = !s.trace.vflip;
+    s.trace.flip_vertically(s.image.height());
   }
 };
 
@@ -359,6 +359,8 @@ const std::vector<OperationKind>& operation_kinds() {
       kind<RandomResizedCrop>("random_resized_crop", "a random box, resized to the view"),
       kind<Resize>("resize", "the whole picture, stretched to the view"),
       kind<CenterCrop>("center_crop", "the middle of the resized picture"),
+      kind<ScaleJitter>("scale_jitter", "the picture scaled by chance, cut or filled up"),
+      kind<Letterbox>("letterbox", "the whole picture in its proportions, filled up"),
       kind<HFlip>("hflip", "left and right change places"),
       kind<VFlip>("vflip", "top and bottom change places"),
       kind<Rotate>("rotate", "rotation about the middle"),
