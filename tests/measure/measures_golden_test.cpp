@@ -9,6 +9,7 @@
 #include "support/golden_torch.h"
 #include "vistas/measure/clustering.h"
 #include "vistas/measure/correlation.h"
+#include "vistas/measure/detection.h"
 #include "vistas/measure/knn.h"
 #include "vistas/measure/labels.h"
 #include "vistas/measure/logistic.h"
@@ -166,6 +167,47 @@ void check_ranking(const golden::Group& group, const json& c) {
   }
 }
 
+// Rows of boxes: picture, class, x, y, width, height, then area and crowd or the score.
+void check_detection(const golden::Group& group, const json& c) {
+  const auto want = [&](const char* role) {
+    return values_of<double>(golden::tensor(group, c["outputs"][role]), at::kDouble);
+  };
+  const auto rows = [&](const char* role, const auto& use) {
+    const at::Tensor all = golden::tensor(group, c["inputs"][role]);
+    const auto* row = all.const_data_ptr<double>();
+    for (int64_t i = 0; i < all.size(0); ++i, row += all.size(1)) use(row);
+  };
+  const size_t pictures = c["options"]["images"];
+  std::vector<std::vector<FoundBox>> found(pictures);
+  std::vector<std::vector<TrueBox>> truth(pictures);
+  rows("det", [&](const double* r) {
+    found[static_cast<size_t>(r[0])].push_back(
+        {r[2], r[3], r[2] + r[4], r[3] + r[5], static_cast<int64_t>(r[1]), r[6]});
+  });
+  rows("gt", [&](const double* r) {
+    truth[static_cast<size_t>(r[0])].push_back({r[2], r[3], r[2] + r[4], r[3] + r[5],
+                                                static_cast<int64_t>(r[1]), r[6], r[7] != 0,
+                                                /*ignored=*/false});
+  });
+  const DetectionScores s = detection_scores(found, truth, c["options"]["classes"]);
+  const double tolerance = c["tolerance"]["float64"];
+  const auto near = [&](const std::vector<double>& got, const char* role) {
+    const std::vector<double> expected = want(role);
+    ASSERT_EQ(got.size(), expected.size()) << role;
+    for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], tolerance) << role;
+  };
+  near({s.ap, s.ap50, s.ap75, s.ap_small, s.ap_medium, s.ap_large, s.ar1, s.ar10, s.ar100,
+        s.ar_small, s.ar_medium, s.ar_large},
+       "stats");
+  near(s.class_ap, "ap_per_class");
+  near(s.class_ap50, "ap50_per_class");
+  std::vector<double> recall;
+  for (size_t t = 0; t < kDetectionThresholds; ++t) {
+    for (const auto& of_class : s.class_recall) recall.push_back(of_class[t]);
+  }
+  near(recall, "recall_by_threshold_class");
+}
+
 TEST(MeasuresGolden, EveryCase) {
   if (golden::folder_of("measures").empty()) GTEST_SKIP() << "no golden group 'measures'";
   at::set_num_threads(1);  // thousands of tiny products
@@ -191,6 +233,8 @@ TEST(MeasuresGolden, EveryCase) {
       check_kmeans(group, c);
     } else if (op == "ranking") {
       check_ranking(group, c);
+    } else if (op == "detection") {
+      check_detection(group, c);
     } else {
       return false;
     }
