@@ -15,6 +15,7 @@
 #include "vistas/measure/logistic.h"
 #include "vistas/measure/one_shot.h"
 #include "vistas/measure/ranking.h"
+#include "vistas/measure/segmentation.h"
 #include "vistas/search/top_k.h"
 
 namespace vistas::measure {
@@ -208,6 +209,30 @@ void check_detection(const golden::Group& group, const json& c) {
   near(recall, "recall_by_threshold_class");
 }
 
+void check_segmentation(const golden::Group& group, const json& c) {
+  const auto in = [&](const char* role) {
+    return values_of<uint8_t>(golden::tensor(group, c["inputs"][role]), at::kByte);
+  };
+  const auto want = [&](const char* role) {
+    return golden::tensor(group, c["outputs"][role]).to(at::kDouble);
+  };
+  const int64_t classes = c["options"]["classes"];
+  ConfusionMatrix matrix(classes, c["options"]["ignore"]);
+  matrix.add(in("gt"), in("pred"));
+  const at::Tensor confusion = want("confusion"), iou = want("iou_per_class");
+  const SegmentationScores got = matrix.scores();
+  const double tolerance = c["tolerance"]["float64"];
+  for (int64_t i = 0; i < classes; ++i) {
+    EXPECT_NEAR(got.class_iou[static_cast<size_t>(i)], iou[i].item<double>(), tolerance);
+    for (int64_t j = 0; j < classes; ++j) {
+      EXPECT_EQ(static_cast<double>(matrix.count(i, j)), confusion[i][j].item<double>());
+    }
+  }
+  EXPECT_NEAR(got.miou, c["scalars"]["miou"], tolerance);
+  EXPECT_NEAR(got.pixel_accuracy, c["scalars"]["pixel_accuracy"], tolerance);
+  EXPECT_NEAR(got.mean_class_accuracy, c["scalars"]["mean_class_accuracy"], tolerance);
+}
+
 TEST(MeasuresGolden, EveryCase) {
   if (golden::folder_of("measures").empty()) GTEST_SKIP() << "no golden group 'measures'";
   at::set_num_threads(1);  // thousands of tiny products
@@ -235,6 +260,8 @@ TEST(MeasuresGolden, EveryCase) {
       check_ranking(group, c);
     } else if (op == "detection") {
       check_detection(group, c);
+    } else if (op == "segmentation") {
+      check_segmentation(group, c);
     } else {
       return false;
     }
