@@ -6,15 +6,11 @@
 #include <span>
 #include <string>
 
+#include "vistas/look/colour.h"
 #include "vistas/vision/sources/image.h"
 
 namespace vistas::look {
 
-struct Colour {
-  uint8_t red = 0, green = 0, blue = 0;
-};
-
-constexpr Colour kPaper = {252, 252, 251}, kInk = {40, 42, 46};
 constexpr Colour kRight = {34, 139, 84}, kWrong = {201, 60, 50};  // frames of hits and misses
 
 struct GridCell {
