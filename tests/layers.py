@@ -28,7 +28,7 @@ PRIVATE = {"contrast/precision.h", "learn/vectors-inl.h"}
 # Headers that define modules; all others show tensors only.
 MODULE_HEADERS = ("methods", "learn", "vision/encoders", "vision/methods", "text/encoders",
                   "text/methods", "recommend/encoders", "recommend/methods")
-HIDDEN = re.compile(r"^(CLI/|CLI11|toml\+\+/|toml\.hpp|nlohmann/|fmt/)")
+HIDDEN = re.compile(r"^(CLI/|CLI11|toml\+\+/|toml\.hpp|nlohmann/|pugixml|yaml-cpp/|fmt/)")
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 
 
@@ -72,7 +72,7 @@ def broken_rule(file, include):
             return ("headers include at most <ATen/core/Tensor.h>; those of encoders and methods "
                     "also <torch/nn/module.h>")
     if header and room != "app" and HIDDEN.match(include):
-        return "headers never include CLI11, toml++, nlohmann-json or fmt"
+        return "headers never include CLI11, toml++, nlohmann-json, pugixml, yaml-cpp or fmt"
     return None
 
 
@@ -108,6 +108,8 @@ BROKEN = {
     "measure/a.h": ("torch/nn/module.h", "at most <ATen/core/Tensor.h>"),
     "recipe/a.h": ("nlohmann/json.hpp", "headers never include"),
     "base/a.h": ("fmt/format.h", "headers never include"),
+    "look/a.h": ("pugixml.hpp", "headers never include"),
+    "look/b.h": ("yaml-cpp/yaml.h", "headers never include"),
     "learn/a.cpp": ("vistas/nowhere/a.h", "there is no room"),
     "attic/a.cpp": ("vector", "there is no room"),
 }

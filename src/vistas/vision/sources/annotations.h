@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "vistas/base/options.h"
@@ -35,7 +36,8 @@ struct AnnotationProblems {
   std::vector<std::pair<std::string, int64_t>> kinds{};  // in the order they were met
   std::vector<std::string> first{};                      // the first ten, with file and line
 
-  // "2 annotations were left out: 2 empty boxes (Annotations/a.xml: ...)"; empty if there are none.
+  // "2 annotations were left out: 2 empty boxes (Annotations/a.xml:9: ...)", with one example;
+  // empty if there are none.
   std::string summary() const;
 };
 
@@ -50,17 +52,20 @@ struct BoxedPictures {
   AnnotationProblems problems;
 };
 
-// Opens a data set with boxes, told by its content:
-// - voc: Annotations/*.xml, JPEGImages/, ImageSets/Main/SPLIT.txt (also one folder further down);
-//   classes sorted by name. VOC counts pixels from 1 with both ends inside; the numbers are taken
-//   as they are, as torchvision and detectron's readers of such files do.
+// Opens a data set with boxes at `path` or one folder further down, told by its content:
+// - voc: Annotations/*.xml, JPEGImages/, ImageSets/Main/SPLIT.txt; classes sorted by name. VOC
+//   counts pixels from 1 with both ends inside; the numbers are taken as they are, as torchvision
+//   does.
 // - coco: JSON with images, annotations and categories (annotations/instances_SPLIT.json, or one
 //   file); classes by ascending category id; a box is x, y, width, height.
 // - yolo: labels/SPLIT/*.txt of lines "class cx cy w h" as shares of the picture, beside
-//   images/SPLIT/; names and folders from a *.yaml file where there is one.
+//   images/SPLIT/; names and folders from a *.yaml file, or names from classes.txt, where there is
+//   one, else classes are called by their numbers.
 // Boxes that are empty, not numbers, of an unknown class or outside their picture, files that are
 // missing or broken: left out and counted, or a data error that names file and place, as
-// on_bad_annotation says. A box that reaches over the border is cut there.
+// on_bad_annotation says. A box that reaches over the border is cut there. A split may be named as
+// on disk ("train2017") or without its year. Data errors: no such data set, several, no box left;
+// a usage error: a split or layout that there is not.
 BoxedPictures read_boxes(const std::filesystem::path& path, const AnnotationOptions& options = {});
 
 // The pictures of one split with the mask file of each.
@@ -69,16 +74,22 @@ struct MaskedPictures {
   std::string split;
   std::filesystem::path root;
   std::vector<std::filesystem::path> pictures, masks;
-  std::vector<std::string> class_names;  // of index 0, 1, ...; without the one to be ignored
-  int64_t ignore = 255;                  // the index that does not count
+  // Of index 0, 1, ... An ignored index after all others has no name here, one between them keeps
+  // its own; an index that the data set gives no name is called by its number.
+  std::vector<std::string> class_names;
+  int64_t ignore = 255;  // the index that does not count
   AnnotationProblems problems;
 };
 
-// Opens a data set with masks, told by its content:
-// - camvid: SPLIT.txt of lines "image mask", or SPLIT/ and SPLITannot/; classes.txt has the names;
-//   the name "unlabelled", "void" or "unlabeled" is the index to be ignored.
-// - voc: JPEGImages/, SegmentationClass/*.png, ImageSets/Segmentation/SPLIT.txt; 255 is ignored.
-// - folders: images/SPLIT/ and masks/SPLIT/ with PNG files of the same stem; names from *.yaml.
+// Opens a data set with masks at `path` or one folder further down, told by its content:
+// - camvid: SPLIT.txt of lines "image mask", or SPLIT/ and SPLITannot/; classes.txt has the names.
+// - voc: JPEGImages/, SegmentationClass/*.png, ImageSets/Segmentation/SPLIT.txt; the classes of
+//   Pascal VOC, or those of classes.txt.
+// - folders: images/SPLIT/ and masks/SPLIT/ with PNG files of the same stem; names and folders from
+//   a *.yaml file, or names from classes.txt.
+// The first class called "unlabelled", "unlabeled" or "void" is the one to be ignored; without one
+// it is 255. Pictures without a mask and masks without a picture are left out and counted, or an
+// error, as for boxes; whether a mask has the size of its picture is not looked at.
 MaskedPictures read_mask_list(const std::filesystem::path& path,
                               const AnnotationOptions& options = {});
 

@@ -221,7 +221,35 @@ std::unique_ptr<ImageSource> open_picture(const fs::path& path, const SourceOpti
   return std::make_unique<FileSource>(path, std::move(one), options);
 }
 
+// ---- files that the caller has found ----
+
+// The longest path that all files begin with.
+fs::path common_folder(const std::vector<fs::path>& files) {
+  fs::path common = files.front().parent_path();
+  for (const fs::path& file : files) {
+    const auto end = std::mismatch(common.begin(), common.end(), file.begin(), file.end()).first;
+    fs::path shared;
+    for (auto part = common.begin(); part != end; ++part) shared /= *part;
+    common = std::move(shared);
+  }
+  return common;
+}
+
 }  // namespace
+
+std::unique_ptr<ImageSource> open_files(std::vector<fs::path> files, const SourceOptions& options) {
+  if (files.empty()) throw Error(ErrorKind::data, {.what = "no picture files"});
+  Files named{.base = common_folder(files)};
+  for (const fs::path& file : files) {
+    named.names.push_back(
+        (named.base.empty() ? file : file.lexically_relative(named.base)).string());
+  }
+  const fs::path where = named.base.empty() ? fs::path(".") : named.base;
+  std::unique_ptr<ImageSource> source =
+      std::make_unique<FileSource>(where, std::move(named), options);
+  if (options.cache_mb > 0) source = cached(std::move(source), options.cache_mb);
+  return source;
+}
 
 const SourceKind kFolderKind{is_folder, folder_splits, open_folder};
 const SourceKind kListKind{is_list, no_splits, open_list};

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <png.h>
 
 #include <algorithm>
@@ -5,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "vistas/base/error.h"
 #include "vistas/vision/sources/formats.h"
 
 namespace vistas::vision {
@@ -26,13 +28,7 @@ class Reader {
   ~Reader() { png_destroy_read_struct(&png_, &info_, nullptr); }
 
   PictureInfo open(const DecodeOptions& options) {
-    run([&] {
-      png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-      png_read_info(png_, info_);
-    });
-    const int64_t height = png_get_image_height(png_, info_);
-    const int64_t width = png_get_image_width(png_, info_);
-    check_size(name_, PictureFormat::png, height, width, 4, options);
+    read_header(options);
     run([&] {
       png_set_expand(png_);  // palettes to RGB, few bits to 8, transparent colours to alpha
       if constexpr (std::endian::native == std::endian::little) png_set_swap(png_);
@@ -40,9 +36,25 @@ class Reader {
       png_set_interlace_handling(png_);
       png_read_update_info(png_, info_);
     });
-    const PixelType type = png_get_bit_depth(png_, info_) == 16 ? PixelType::u16 : PixelType::u8;
-    return {static_cast<int>(height), static_cast<int>(width), png_get_channels(png_, info_), type,
-            PictureFormat::png};
+    return described();
+  }
+
+  // Samples as they are stored; those of fewer bits than 8 get a byte each.
+  PictureInfo open_indices(const DecodeOptions& options) {
+    read_header(options);
+    const int channels = png_get_channels(png_, info_), bits = png_get_bit_depth(png_, info_);
+    if (channels != 1 || bits > 8) {
+      throw Error(ErrorKind::data, {.what = name_ + ": no mask",
+                                    .got = fmt::format("{} channels of {} bits", channels, bits),
+                                    .expected = "one channel of at most 8 bits: class indices, as "
+                                                "grey values or with a palette"});
+    }
+    run([&] {
+      png_set_packing(png_);
+      png_set_interlace_handling(png_);
+      png_read_update_info(png_, info_);
+    });
+    return described();
   }
 
   void read(Image& out) {
@@ -68,6 +80,23 @@ class Reader {
     if (count > self->rest_.size()) png_error(png, "it is truncated");
     std::memcpy(to, self->rest_.data(), count);
     self->rest_ = self->rest_.subspan(count);
+  }
+
+  void read_header(const DecodeOptions& options) {
+    run([&] {
+      png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+      png_read_info(png_, info_);
+    });
+    const int64_t height = png_get_image_height(png_, info_);
+    const int64_t width = png_get_image_width(png_, info_);
+    check_size(name_, PictureFormat::png, height, width, 4, options);
+  }
+
+  PictureInfo described() const {
+    const PixelType type = png_get_bit_depth(png_, info_) == 16 ? PixelType::u16 : PixelType::u8;
+    return {static_cast<int>(png_get_image_height(png_, info_)),
+            static_cast<int>(png_get_image_width(png_, info_)), png_get_channels(png_, info_), type,
+            PictureFormat::png};
   }
 
   template <class Work>
@@ -99,6 +128,16 @@ void decode_png(Bytes bytes, const std::string& name, const DecodeOptions& optio
 }
 
 }  // namespace
+
+void decode_indices(Bytes bytes, const std::string& name, Image& out) {
+  if (!matches(bytes)) {
+    throw Error(ErrorKind::data, {.what = name + ": no mask", .expected = "a PNG file"});
+  }
+  Reader reader(bytes, name);
+  const PictureInfo info = reader.open_indices({});
+  out.reset(info.height, info.width, 1);
+  reader.read(out);
+}
 
 const Format kPng{PictureFormat::png, matches, probe_png, decode_png};
 

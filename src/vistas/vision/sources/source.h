@@ -67,6 +67,11 @@ class ImageSource {
 std::unique_ptr<ImageSource> open_source(const std::filesystem::path& path,
                                          const SourceOptions& options = {});
 
+// Exactly these picture files in this order, without labels; which of them can be read is not
+// looked at. Names are relative to the folder they have in common. `options.split` has no meaning.
+std::unique_ptr<ImageSource> open_files(std::vector<std::filesystem::path> files,
+                                        const SourceOptions& options = {});
+
 // The splits of the data set at `path` ("train", "val", "test"); empty if it has none.
 std::vector<std::string> splits_of(const std::filesystem::path& path);
 
