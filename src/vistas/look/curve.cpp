@@ -2,58 +2,19 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "vistas/base/error.h"
 #include "vistas/look/html.h"
+#include "vistas/look/plot.h"
 
 namespace vistas::look {
 namespace {
 
 constexpr double kWidth = 760, kPanel = 170, kLeft = 62, kRight = 70, kTop = 64, kSpace = 46;
 constexpr const char* kStyle =
-    "text{font:12px system-ui,sans-serif;fill:#6d7178}.name{font-weight:600;fill:#282a2e}"
-    ".title{font-size:16px;font-weight:600;fill:#282a2e}.grid{stroke:#e3e3df}"
-    ".line{fill:none;stroke:#2f6fb3;stroke-width:1.8;stroke-linejoin:round}.dot{fill:#2f6fb3}"
-    ".paper{fill:#fcfcfb}"
-    "@media(prefers-color-scheme:dark){text{fill:#9a9da3}.name,.title{fill:#e6e6e3}"
-    ".grid{stroke:#303236}.line{stroke:#6fa8e6}.dot{fill:#6fa8e6}.paper{fill:#17181a}}";
-
-struct Axis {
-  double low = INFINITY, high = -INFINITY;
-
-  void include(double v) {
-    if (!std::isfinite(v)) return;
-    low = std::min(low, v);
-    high = std::max(high, v);
-  }
-  void settle() {  // some width, even for one value or none
-    if (!(low <= high)) low = 0, high = 1;
-    if (low == high) low -= std::abs(low) / 2 + 0.5, high += std::abs(high) / 2 + 0.5;
-  }
-  double share(double v) const { return (v - low) / (high - low); }
-
-  // Round numbers within the axis, about `count` of them.
-  std::vector<double> ticks(int count) const {
-    const double rough = (high - low) / count;
-    const double power = std::pow(10, std::floor(std::log10(rough)));
-    const double unit = rough / power < 1.5   ? 1
-                        : rough / power < 3.5 ? 2
-                        : rough / power < 7.5 ? 5
-                                              : 10;
-    const double step = unit * power;
-    std::vector<double> out;
-    for (double i = std::ceil(low / step - 1e-9); i * step <= high + step * 1e-9; ++i) {
-      out.push_back(i * step);
-    }
-    return out;
-  }
-};
-
-std::string label(double v) {
-  return fmt::format("{:.4g}", std::abs(v) < 1e-12 ? 0 : v);
-}
+    ".line{fill:none;stroke:#2f6fb3;stroke-width:1.8;stroke-linejoin:round}.dot{fill:#2f6fb3}";
+constexpr const char* kDark = ".line{stroke:#6fa8e6}.dot{fill:#6fa8e6}";
 
 std::string panel(const Curve& curve, const Axis& steps, double top) {
   Axis values;
@@ -68,7 +29,7 @@ std::string panel(const Curve& curve, const Axis& steps, double top) {
     out += fmt::format(
         "<line class=\"grid\" x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>"
         "<text x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n",
-        kLeft, kWidth - kRight, y(v), y(v), kLeft - 8, y(v) + 4, label(v));
+        kLeft, kWidth - kRight, y(v), y(v), kLeft - 8, y(v) + 4, tick_label(v));
   }
   std::string path;
   bool pen_down = false;
@@ -88,7 +49,7 @@ std::string panel(const Curve& curve, const Axis& steps, double top) {
          fmt::format(
              "<path class=\"line\" d=\"{}\"/><circle class=\"dot\" cx=\"{:.1f}\" cy=\"{:.1f}\" "
              "r=\"3\"/><text class=\"name\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n",
-             path, end_x, end_y, end_x + 8, end_y + 4, label(curve.values[last]));
+             path, end_x, end_y, end_x + 8, end_y + 4, tick_label(curve.values[last]));
 }
 
 }  // namespace
@@ -113,15 +74,11 @@ std::string curves_svg(const std::string& title, const std::vector<Curve>& curve
   const double foot = top - kSpace + 20;
   for (const double s : steps.ticks(6)) {
     body += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n",
-                        kLeft + (kWidth - kLeft - kRight) * steps.share(s), foot, label(s));
+                        kLeft + (kWidth - kLeft - kRight) * steps.share(s), foot, tick_label(s));
   }
-  const double height = foot + 32;
-  return fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
-      "height=\"{1}\">\n<style>{2}</style>\n<rect class=\"paper\" width=\"{0}\" height=\"{1}\"/>\n"
-      "<text class=\"title\" x=\"20\" y=\"30\">{3}</text>\n{4}"
-      "<text x=\"{5}\" y=\"{6}\" text-anchor=\"middle\">step</text>\n</svg>\n",
-      kWidth, height, kStyle, escape_html(title), body, (kLeft + kWidth - kRight) / 2, foot + 20);
+  body += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">step</text>\n",
+                      (kLeft + kWidth - kRight) / 2, foot + 20);
+  return svg_page(kWidth, foot + 32, title, body, kStyle, kDark);
 }
 
 }  // namespace vistas::look
