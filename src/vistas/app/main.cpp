@@ -87,7 +87,10 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, cha
   if (!app.get_subcommands().empty()) {
     const CLI::App& command = *app.get_subcommands().front();
     help = "vistas " + command.get_name() + " --help";
-    const std::string option = unknown_option(command);
+    const auto actions = command.get_subcommands();
+    const std::string option = unknown_option(actions.empty() ? command : *actions.front());
+    if (!actions.empty())
+      help = fmt::format("vistas {} {} --help", command.get_name(), actions.front()->get_name());
     if (!option.empty()) message = option;
   }
   return report(fmt::format("{}\nSee `{}`", message, help), static_cast<int>(ErrorKind::usage));
@@ -161,8 +164,9 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
       train_command(),     eval_command(),        embed_command(),    near_command(),
       mine_command(),      paraphrases_command(), vocab_command(),    export_command(),
-      recommend_command(), similar_command(),     baseline_command(), views_command(),
-      info_command(),      pack_command(),        doctor_command(),   demo_command()};
+      recommend_command(), similar_command(),     baseline_command(), detect_command(),
+      segment_command(),   views_command(),       info_command(),     pack_command(),
+      doctor_command(),    demo_command()};
   return all;
 }
 

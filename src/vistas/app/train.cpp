@@ -92,26 +92,6 @@ std::string default_out(const TrainArguments& a) {
   return (fs::path("runs") / name).string();
 }
 
-// "90s", "6m", "1.5h" or plain seconds.
-double parse_duration(const std::string& text) {
-  size_t used = 0;
-  double value = -1;
-  try {
-    value = std::stod(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  const std::string unit = text.substr(used);
-  const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
-  if (used == 0 || factor == 0 || !(value > 0)) {
-    throw Error(ErrorKind::usage, {.what = "--max-time",
-                                   .got = text,
-                                   .expected = "for example 90s, "
-                                               "6m or 1.5h"});
-  }
-  return value * factor;
-}
-
 std::string text_of(const recipe::Config& config, const std::string& name) {
   return std::get<std::string>(config.setting(name).data);
 }
@@ -165,40 +145,6 @@ TrainOutcome run_training(const Context& context, const RunFolder& run, learn::T
   }
   name_left_out();
   return outcome;
-}
-
-int finish(const Context& context, const fs::path& run, const TrainOutcome& result) {
-  const std::string path = run.string(), word = shell_word(path);
-  const int64_t steps = result.step - result.first_step;
-  std::string next = fmt::format("look at it with\n  vistas info {}\n", word);
-  for (std::string use : result.uses) {
-    next += "  vistas " + use.replace(use.find("RUN"), 3, word) + "\n";
-  }
-  if (result.stopped) {
-    context.print(fmt::format("stopped at step {}; go on with\n  vistas train --resume {}\n",
-                              result.step, word));
-  } else if (steps == 0) {
-    context.print(fmt::format("all {} steps are done already\n{}", result.step, next));
-  } else {
-    context.print(fmt::format("done: {} in {}, {:.0f} {}s/s, {:.1f} % waiting for data\n{}",
-                              look::counted(steps, "step"), look::format_duration(result.seconds),
-                              result.samples_per_second, result.unit, 100 * result.waiting, next));
-  }
-  nlohmann::json json = {{"run", path},
-                         {"step", result.step},
-                         {"steps_done", steps},
-                         {"stopped", result.stopped},
-                         {"seconds", result.seconds},
-                         {"samples", result.samples},
-                         {"samples_per_s", result.samples_per_second},
-                         {"waiting", result.waiting}};
-  json["loss"] = steps > 0 ? nlohmann::json(result.loss) : nlohmann::json();
-  json["best_online_score"] =
-      result.best_score < 0 ? nlohmann::json() : nlohmann::json(result.best_score);
-  json[result.left_out.name] = result.left_out.count;
-  json["first_" + result.left_out.name] = result.left_out.first;
-  context.write_json(json);
-  return result.stopped ? signal_exit_code() : 0;
 }
 
 // One run in `out`.
@@ -290,10 +236,11 @@ int resume(const Context& context, const TrainArguments& a) {
   }
   const fs::path choice = fs::path(a.resume) / kChoice;
   if (RunFolder::holds_run(a.resume) || !RunFolder::holds_run(choice)) {
-    return finish(context, a.resume, resume_in(context, a, a.resume));
+    return report_training(context, a.resume, resume_in(context, a, a.resume));
   }
   const TrainOutcome chosen = resume_in(context, a, choice);
-  return finish(context, a.resume, chosen.stopped ? chosen : train_again(context, a.resume));
+  return report_training(context, a.resume,
+                         chosen.stopped ? chosen : train_again(context, a.resume));
 }
 
 // The settings of a recipe with this method, by group with default and range.
@@ -322,7 +269,7 @@ int train(const Context& context, const TrainArguments& a) {
   const auto config = new_config(a);
   if (a.dry_run) return dry_run(context, *config);
   const fs::path out = a.out.empty() ? default_out(a) : a.out;
-  return finish(context, out, train_into(context, *config, out, seconds));
+  return report_training(context, out, train_into(context, *config, out, seconds));
 }
 
 }  // namespace
@@ -348,6 +295,59 @@ TrainOutcome train_into(const Context& context, recipe::Config& config, const fs
   if (!config.chooses_length()) return train_once(context, config, out, max_seconds);
   const TrainOutcome chosen = train_once(context, config, out / kChoice, max_seconds / 2);
   return chosen.stopped ? chosen : train_again(context, out);
+}
+
+int report_training(const Context& context, const fs::path& run, const TrainOutcome& result) {
+  const std::string path = run.string(), word = shell_word(path);
+  const int64_t steps = result.step - result.first_step;
+  std::string next = fmt::format("look at it with\n  vistas info {}\n", word);
+  for (std::string use : result.uses) {
+    next += "  vistas " + use.replace(use.find("RUN"), 3, word) + "\n";
+  }
+  if (result.stopped) {
+    context.print(fmt::format("stopped at step {}; go on with\n  vistas train --resume {}\n",
+                              result.step, word));
+  } else if (steps == 0) {
+    context.print(fmt::format("all {} steps are done already\n{}", result.step, next));
+  } else {
+    context.print(fmt::format("done: {} in {}, {:.0f} {}s/s, {:.1f} % waiting for data\n{}",
+                              look::counted(steps, "step"), look::format_duration(result.seconds),
+                              result.samples_per_second, result.unit, 100 * result.waiting, next));
+  }
+  nlohmann::json json = {{"run", path},
+                         {"step", result.step},
+                         {"steps_done", steps},
+                         {"stopped", result.stopped},
+                         {"seconds", result.seconds},
+                         {"samples", result.samples},
+                         {"samples_per_s", result.samples_per_second},
+                         {"waiting", result.waiting}};
+  json["loss"] = steps > 0 ? nlohmann::json(result.loss) : nlohmann::json();
+  json["best_online_score"] =
+      result.best_score < 0 ? nlohmann::json() : nlohmann::json(result.best_score);
+  json[result.left_out.name] = result.left_out.count;
+  json["first_" + result.left_out.name] = result.left_out.first;
+  context.write_json(json);
+  return result.stopped ? signal_exit_code() : 0;
+}
+
+double parse_duration(const std::string& text) {
+  size_t used = 0;
+  double value = -1;
+  try {
+    value = std::stod(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  const std::string unit = text.substr(used);
+  const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
+  if (used == 0 || factor == 0 || !(value > 0)) {
+    throw Error(ErrorKind::usage, {.what = "--max-time",
+                                   .got = text,
+                                   .expected = "for example 90s, "
+                                               "6m or 1.5h"});
+  }
+  return value * factor;
 }
 
 Command train_command() {

@@ -28,4 +28,11 @@ std::unique_ptr<recipe::Config> config_for(const std::string& input, const Value
 TrainOutcome train_into(const Context& context, recipe::Config& config,
                         const std::filesystem::path& out, double max_seconds);
 
+// Prints what came of a run and what to do with it, and writes the JSON; the exit code.
+int report_training(const Context& context, const std::filesystem::path& run,
+                    const TrainOutcome& outcome);
+
+// "90s", "6m", "1.5h" or plain seconds; anything else is a usage error.
+double parse_duration(const std::string& text);
+
 }  // namespace vistas::app

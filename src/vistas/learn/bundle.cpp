@@ -19,8 +19,21 @@ std::string name_of(Modality modality) {
       return "texts";
     case Modality::interactions:
       return "interactions";
+    case Modality::boxes:
+      return "pictures with boxes";
+    case Modality::masks:
+      return "pictures with masks";
   }
   return "";
+}
+
+std::optional<Modality> modality_named(const std::string& name) {
+  if (name == "image") return Modality::image;
+  if (name == "text") return Modality::text;
+  if (name == "interactions") return Modality::interactions;
+  if (name == "boxes") return Modality::boxes;
+  if (name == "masks") return Modality::masks;
+  return std::nullopt;
 }
 
 bool holds_encoder(const fs::path& path) {
@@ -55,12 +68,11 @@ Modality modality_of(const fs::path& folder) {
   const auto found = table.find("modality");
   if (found == table.end()) return Modality::image;
   const auto* name = std::get_if<std::string>(&found->second.data);
-  if (name && *name == "image") return Modality::image;
-  if (name && *name == "text") return Modality::text;
-  if (name && *name == "interactions") return Modality::interactions;
+  const std::optional<Modality> modality = name ? modality_named(*name) : std::nullopt;
+  if (modality) return *modality;
   throw Error(ErrorKind::data, {.what = file.string() + ": modality",
                                 .got = name ? *name : "no text",
-                                .expected = "image, text or interactions"});
+                                .expected = "image, text, interactions, boxes or masks"});
 }
 
 }  // namespace vistas::learn

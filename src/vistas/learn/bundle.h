@@ -2,13 +2,18 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 namespace vistas::learn {
 
-enum class Modality { image, text, interactions };
+// Boxes and masks: pictures with places; the encoder is a detector or a segmenter.
+enum class Modality { image, text, interactions, boxes, masks };
 
-std::string name_of(Modality modality);  // "pictures", "texts", "interactions"
+// By its name in files: "image", "text", "interactions", "boxes", "masks".
+std::optional<Modality> modality_named(const std::string& name);
+
+std::string name_of(Modality modality);  // "pictures", "texts" ...
 
 // The folder with the encoder of `path`: a run folder (its best checkpoint where there is one, else
 // its last), a checkpoint or a bundle (encoder.json), or a folder of Hugging Face or

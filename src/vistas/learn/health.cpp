@@ -27,6 +27,8 @@ void judge(Health& h, double rank_limit, const Collapse& collapse, const LossSoF
               : "divergence: the gradient is not finite";
     h.cure =
         "Lower schedule.lr, lengthen schedule.warmup_epochs, or use train.precision = \"fp32\"";
+  } else if (!collapse.possible) {
+    return;
   } else if (h.std < kCollapsedShare * h.std_expected) {
     h.verdict = fmt::format("collapse: embeddings hardly differ (std {:.4f}, even spread {:.4f})",
                             h.std, h.std_expected);
@@ -50,6 +52,10 @@ Health measure_health(const Embeddings& embeddings, double gradient_norm, const 
   const at::NoGradGuard no_grad;
   Health h;
   h.gradient_norm = gradient_norm;
+  if (!collapse.possible) {
+    judge(h, 0, collapse, loss);
+    return h;
+  }
   const at::Tensor x = embeddings.live.at(0).detach().to(at::kFloat).cpu();
   h.std_expected = 1.0 / std::sqrt(static_cast<double>(x.size(1)));
   if (x.size(0) < 2) return h;

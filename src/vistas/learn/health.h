@@ -33,7 +33,8 @@ struct LossSoFar {
 
 // Reads the first live embedding and as its partner the second one or, where there is none, the
 // first fixed one; alignment and similarities are 0 without a partner. A settled loss
-// is held against `collapse.loss`; one that has grown a hundredfold diverges.
+// is held against `collapse.loss`; one that has grown a hundredfold diverges. Where no collapse is
+// possible the embeddings are not looked at.
 Health measure_health(const Embeddings& embeddings, double gradient_norm,
                       const Collapse& collapse = {}, const LossSoFar& loss = {});
 

@@ -33,6 +33,7 @@ struct Collapse {
   double loss = std::numeric_limits<double>::quiet_NaN();  // where the loss stays, if anywhere
   std::string meaning{};                                   // "ln(prototypes): ..."
   std::string cure{};                                      // one sentence; empty: the general one
+  bool possible = true;  // false: no embeddings are compared, only the loss is watched
 };
 
 class Method : public torch::nn::Module {

@@ -13,7 +13,7 @@
 namespace vistas::measure {
 namespace {
 
-enum class Purpose : uint32_t { labels = 1, split = 2 };
+enum class Purpose : uint32_t { labels = 1, split = 2, samples = 3 };
 
 // The rows of each class in a random order of its own.
 std::map<int64_t, std::vector<int64_t>> shuffled_classes(std::span<const int64_t> labels,
@@ -71,20 +71,94 @@ std::string to_string(const LabelShare& share) {
   return fmt::format("{:.6g}%", share.fraction * 100);
 }
 
+namespace {
+
+Error too_few_rows(int64_t label, std::span<const std::string> class_names, size_t got,
+                   int64_t wanted) {
+  const std::string name = class_names.empty()
+                               ? fmt::to_string(label)
+                               : "'" + class_names[static_cast<size_t>(label)] + "'";
+  return {ErrorKind::data,
+          {.what = "rows of class " + name,
+           .got = fmt::to_string(got),
+           .expected = fmt::format("{}, the labels per class", wanted),
+           .fix = "Ask for fewer labels per class, or for a share as 10%"}};
+}
+
+// Samples lined up so that every beginning of the line shows the classes in the same shares as all
+// samples do, as nearly as it goes.
+std::vector<int64_t> even_line(const std::vector<std::vector<int64_t>>& shown, int64_t classes,
+                               uint64_t seed) {
+  const auto n = static_cast<int64_t>(shown.size());
+  Draws draws({seed, 0, 0, static_cast<uint32_t>(Purpose::samples)});
+  const std::vector<int64_t> order = draws.permutation(n);
+  // Those that show nothing are a class too.
+  const auto none = static_cast<size_t>(classes);
+  std::vector<std::vector<int64_t>> waiting(none + 1);  // by class, in the order drawn
+  const auto classes_of = [&](int64_t i) {
+    const auto& own = shown[static_cast<size_t>(i)];
+    return own.empty() ? std::vector<int64_t>{classes} : own;
+  };
+  for (const int64_t i : order) {
+    for (const int64_t c : classes_of(i)) waiting[static_cast<size_t>(c)].push_back(i);
+  }
+  std::vector<size_t> drawn(none + 1), next(none + 1);
+  std::vector<bool> taken(shown.size());
+  std::vector<int64_t> line;
+  while (static_cast<int64_t>(line.size()) < n) {
+    size_t least = none + 1;
+    for (size_t c = 0; c <= none; ++c) {
+      while (next[c] < waiting[c].size() && taken[static_cast<size_t>(waiting[c][next[c]])]) {
+        ++next[c];
+      }
+      if (next[c] == waiting[c].size()) continue;
+      if (least > none || drawn[c] * waiting[least].size() < drawn[least] * waiting[c].size()) {
+        least = c;
+      }
+    }
+    const int64_t sample = waiting[least][next[least]];
+    taken[static_cast<size_t>(sample)] = true;
+    line.push_back(sample);
+    for (const int64_t c : classes_of(sample)) ++drawn[static_cast<size_t>(c)];
+  }
+  return line;
+}
+
+// The shortest beginning of the line in which every class is shown `wanted` times.
+size_t length_with(const std::vector<int64_t>& line, const std::vector<std::vector<int64_t>>& shown,
+                   int64_t classes, int64_t wanted, std::span<const std::string> class_names) {
+  std::vector<int64_t> times(static_cast<size_t>(classes));
+  int64_t missing = classes;
+  for (size_t i = 0; i < line.size(); ++i) {
+    for (const int64_t c : shown[static_cast<size_t>(line[i])]) {
+      if (++times[static_cast<size_t>(c)] == wanted) --missing;
+    }
+    if (missing == 0) return i + 1;
+  }
+  const auto rarest = std::min_element(times.begin(), times.end());
+  throw too_few_rows(rarest - times.begin(), class_names, static_cast<size_t>(*rarest), wanted);
+}
+
+}  // namespace
+
+std::vector<int64_t> draw_samples(const std::vector<std::vector<int64_t>>& shown, int64_t classes,
+                                  const LabelShare& share, uint64_t seed,
+                                  std::span<const std::string> class_names) {
+  std::vector<int64_t> line = even_line(shown, classes, seed);
+  line.resize(share.per_class > 0
+                  ? length_with(line, shown, classes, share.per_class, class_names)
+                  : std::clamp<size_t>(rounded_share(share.fraction, line.size()), 1, line.size()));
+  std::sort(line.begin(), line.end());
+  return line;
+}
+
 std::vector<int64_t> draw_labels(std::span<const int64_t> labels, const LabelShare& share,
                                  uint64_t seed, std::span<const std::string> class_names) {
   std::vector<int64_t> drawn;
   for (const auto& [label, rows] : shuffled_classes(labels, seed, Purpose::labels)) {
     const auto wanted = static_cast<size_t>(share.per_class);
     if (wanted > rows.size()) {
-      const std::string name = class_names.empty()
-                                   ? fmt::to_string(label)
-                                   : "'" + class_names[static_cast<size_t>(label)] + "'";
-      throw Error(ErrorKind::data,
-                  {.what = "rows of class " + name,
-                   .got = fmt::to_string(rows.size()),
-                   .expected = fmt::format("{}, the labels per class", wanted),
-                   .fix = "Ask for fewer labels per class, or for a share as 10%"});
+      throw too_few_rows(label, class_names, rows.size(), share.per_class);
     }
     const size_t count =
         wanted > 0 ? wanted

@@ -29,6 +29,16 @@ std::string to_string(const LabelShare& share);
 std::vector<int64_t> draw_labels(std::span<const int64_t> labels, const LabelShare& share,
                                  uint64_t seed, std::span<const std::string> class_names = {});
 
+// The same for samples that show several classes at once, or none, as pictures with objects do:
+// shown[i] are the classes of sample i. Samples are lined up so that the class of which the
+// smallest share has been drawn comes next, each time with a sample drawn from `seed`; what is
+// drawn are the first round(fraction * n), at least one, or the first with which every class is
+// shown by per_class samples (a data error if one never is). A larger share contains every smaller
+// one.
+std::vector<int64_t> draw_samples(const std::vector<std::vector<int64_t>>& shown, int64_t classes,
+                                  const LabelShare& share, uint64_t seed,
+                                  std::span<const std::string> class_names = {});
+
 struct Split {
   std::vector<int64_t> train, test;  // rows, ascending
 };

@@ -4,6 +4,8 @@
 
 #include "vistas/base/error.h"
 #include "vistas/learn/bundle.h"
+#include "vistas/recipe/dense_config.h"
+#include "vistas/recipe/dense_run.h"
 #include "vistas/recipe/image_config.h"
 #include "vistas/recipe/image_run.h"
 #include "vistas/recipe/recommend_config.h"
@@ -34,12 +36,10 @@ std::string where_of(const Value& values, const std::string& group, const std::s
 
 learn::Modality modality_in(const Value& values) {
   const std::string name = text_at(values, "data", "modality", "image");
-  if (name == "image") return learn::Modality::image;
-  if (name == "text") return learn::Modality::text;
-  if (name == "interactions") return learn::Modality::interactions;
+  if (const auto modality = learn::modality_named(name)) return *modality;
   throw Error(ErrorKind::usage, {.what = where_of(values, "data", "modality") + ": data.modality",
                                  .got = name,
-                                 .expected = "one of image, text, interactions"});
+                                 .expected = "one of image, text, interactions, boxes, masks"});
 }
 
 // By what the files look like.
@@ -89,6 +89,9 @@ std::unique_ptr<Config> read_config(const Value& values) {
       return std::make_unique<TextConfig>(values);
     case learn::Modality::interactions:
       return std::make_unique<RecommendConfig>(values);
+    case learn::Modality::boxes:
+    case learn::Modality::masks:
+      return std::make_unique<DenseConfig>(values);
     case learn::Modality::image:
       break;
   }
@@ -103,6 +106,9 @@ Value suitable_settings(const Value& wanted) {
       return suitable_text_settings(wanted);
     case learn::Modality::interactions:
       return suitable_interaction_settings(RecommendConfig(wanted));
+    case learn::Modality::boxes:
+    case learn::Modality::masks:
+      return suitable_dense_settings(DenseConfig(wanted));
     case learn::Modality::image:
       break;
   }

@@ -25,6 +25,8 @@
 #include "vistas/recommend/methods/graph_contrast.h"
 #include "vistas/recommend/methods/ncl.h"
 #include "vistas/recommend/methods/next_item.h"
+#include "vistas/vision/methods/fcos.h"
+#include "vistas/vision/methods/segmentation.h"
 
 namespace vistas::recipe {
 namespace {
@@ -32,6 +34,7 @@ namespace {
 std::vector<MethodEntry>& table() {
   namespace m = vistas::methods;
   namespace r = vistas::recommend;
+  namespace v = vistas::vision;
   static std::vector<MethodEntry> entries = {
       {"simclr", "two views attract, all other views of the batch repel (NT-Xent)", "simclr",
        "method.temperature = 0.2", Choice<m::SimClr, m::SimClrOptions>::make},
@@ -97,6 +100,10 @@ std::vector<MethodEntry>& table() {
        Choice<r::SequenceContrast, r::SequenceContrastOptions>::make, "altered"},
       {"duorec", "next_item, and sequences with the same next item attract", "", "",
        Choice<r::SequenceContrast, r::SequenceContrastOptions>::make, "same_target"},
+      {"fcos", "every place of a picture finds the box it is in the middle of: learns from boxes",
+       "light", "", Choice<v::Fcos, v::FcosOptions>::make},
+      {"segmentation", "every pixel finds its class: learns from masks", "light", "",
+       Choice<v::Segmentation, v::SegmentationOptions>::make},
   };
   return entries;
 }

@@ -36,6 +36,8 @@ class ResNet : public ImageEncoder {
 
   // Outputs of the four stages, [B, c, h, w] each, coarser and coarser.
   std::vector<at::Tensor> stages(const at::Tensor& pixels);
+  // Pixels from one place to the next in the output of stage 0 .. 3.
+  int64_t stride(int64_t stage) const { return (stem_ == Stem::imagenet ? 4 : 1) << stage; }
 
  private:
   Stem stem_;

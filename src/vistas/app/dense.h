@@ -1,0 +1,39 @@
+// What `vistas detect` and `vistas segment` share.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "vistas/app/command.h"
+#include "vistas/learn/bundle.h"
+#include "vistas/recipe/dense_run.h"
+
+namespace vistas::app {
+
+// `train` of both commands: a backbone, annotated pictures, a run folder.
+std::function<int(const Context&)> add_dense_train(CLI::App& app, learn::Modality modality);
+
+// The split that is measured unless one is named: test, else val, else the only one.
+std::string measured_dense_split(learn::Modality modality, const std::string& path);
+
+// The data with the numbers of classes that `names` has; a class that is not among them is a data
+// error.
+recipe::DenseData with_classes_of(const std::vector<std::string>& names, recipe::DenseData data);
+
+// Where the result of the picture `name` goes: `out` itself for one picture, a file of that folder
+// for several.
+std::string output_file(const std::string& out, const std::string& name, bool one,
+                        const std::string& ending);
+
+// Prints what was left out of the annotations, if anything.
+void print_problems(const Context& context, const recipe::DenseData& data);
+
+// The subcommands of a command: their names and what each runs.
+struct Action {
+  std::string name, sentence;
+  std::function<std::function<int(const Context&)>(CLI::App&)> setup;
+};
+std::function<int(const Context&)> add_actions(CLI::App& app, const std::vector<Action>& actions);
+
+}  // namespace vistas::app
