@@ -52,6 +52,7 @@ Command export_command();
 Command recommend_command();
 Command similar_command();
 Command baseline_command();
+Command compare_command();
 Command detect_command();
 Command segment_command();
 Command views_command();

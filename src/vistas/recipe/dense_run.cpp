@@ -277,15 +277,19 @@ std::function<double(learn::Encoder&)> DenseTraining::online_score(
   features.device = config_.train.device;
   features.precision = config_.train.precision;
   features.on_bad_image = config_.data.on_bad_image;
-  const vision::DenseBundle bundle{network_options(), network,
-                                   config_.views.preprocess(channels_of(start_))};
+  const vision::DenseBundle used = bundle(network);
   return [=](learn::Encoder&) {
     if (modality == learn::Modality::masks) {
-      return std::max(0.0, score_masks(bundle, *data, features).scores.miou);
+      return std::max(0.0, score_masks(used, *data, features).scores.miou);
     }
-    const auto found = vision::detect(bundle, data->source, {}, features);
+    const auto found = vision::detect(used, data->source, {}, features);
     return std::max(0.0, score_boxes(*data, found).ap50);
   };
+}
+
+vision::DenseBundle DenseTraining::bundle(const std::shared_ptr<learn::Encoder>& network) const {
+  return {network_options(), std::dynamic_pointer_cast<vision::DenseNetwork>(network),
+          config_.views.preprocess(channels_of(start_))};
 }
 
 learn::TrainParts DenseTraining::parts() {

@@ -62,6 +62,8 @@ class DenseTraining : public Training {
   LeftOut left_out() const override;
   std::vector<std::string> uses() const override;
   void write_files(const RunFolder& run) const override;
+  // A network of parts() with what it needs for use.
+  vision::DenseBundle bundle(const std::shared_ptr<learn::Encoder>& network) const;
 
  private:
   vision::DenseOptions network_options() const;

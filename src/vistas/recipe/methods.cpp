@@ -25,6 +25,7 @@
 #include "vistas/recommend/methods/graph_contrast.h"
 #include "vistas/recommend/methods/ncl.h"
 #include "vistas/recommend/methods/next_item.h"
+#include "vistas/vision/methods/densecl.h"
 #include "vistas/vision/methods/fcos.h"
 #include "vistas/vision/methods/segmentation.h"
 
@@ -47,6 +48,11 @@ std::vector<MethodEntry>& table() {
        "method = {queue = 4096, symmetric = true, "
        "teacher = {momentum = 0.99, final_momentum = 0.99}}",
        Choice<m::MoCo, m::MoCoOptions>::make},
+      {"densecl", "MoCo for pictures and for places in them: for detection and segmentation",
+       "mocov2",
+       "method = {queue = 4096, "
+       "teacher = {momentum = 0.99, final_momentum = 0.99}}",
+       Choice<v::DenseCl, v::DenseClOptions>::make},
       {"mocov3", "predictor, slow copy of the encoder, negatives from the batch", "mocov3",
        "method = {projector.hidden = 512, predictor.hidden = 512}",
        Choice<m::MoCoV3, m::MoCoV3Options>::make},
