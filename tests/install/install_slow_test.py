@@ -19,7 +19,7 @@ CMAKE = os.environ["VISTAS_CMAKE"]
 STAGE = BUILD / "stage"
 SHARE = STAGE / "share/vistas"
 # What no installed header may bring along.
-HIDDEN = ("fmt", "nlohmann", "toml++", "CLI", "hwy", "pugixml", "yaml-cpp")
+HIDDEN = ("fmt", "nlohmann", "toml++", "CLI", "hwy", "yaml-cpp")
 
 
 def run(*command, cwd=None):

@@ -2,6 +2,7 @@
 // sources.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -117,6 +118,29 @@ struct VocFile {
   std::vector<VocObject> objects{};
 };
 VocFile parse_voc(Bytes bytes, const std::string& name);
+
+// The part of a JSON file of COCO that counts. Ids are -1 where they are missing or no whole
+// numbers.
+struct CocoPicture {
+  int64_t id = -1;
+  std::string file{};
+  double width = 0, height = 0;  // 0: not given
+};
+struct CocoBox {
+  int64_t id = -1, picture = -1, category = -1;
+  std::array<double, 4> numbers{};  // x, y, width, height; NaN where there is no number
+  bool crowd = false;
+};
+struct CocoCategory {
+  int64_t id = -1;
+  std::string name{};
+};
+struct CocoFile {
+  std::vector<CocoPicture> pictures{};
+  std::vector<CocoBox> boxes{};
+  std::vector<CocoCategory> categories{};  // all with id and name
+};
+CocoFile parse_coco(Bytes bytes, const std::string& name);
 
 // A *.yaml file that describes a data set. What is missing is empty.
 struct DataFile {
