@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "vistas/base/error.h"
-#include "vistas/base/text_input.h"
+#include "vistas/base/files.h"
 #include "vistas/vision/sources/source_kinds.h"
 
 namespace vistas::vision {
@@ -166,9 +166,17 @@ void keep_box(const ObjectBox& box, double width, double height, const std::stri
   to.push_back(cut);
 }
 
-PictureInfo probe_file(const fs::path& picture) {
-  const MappedFile file(picture);
-  return probe(file.bytes(), picture.string());
+std::optional<PictureInfo> probe_file(const fs::path& picture, const std::string& where,
+                                      ProblemLog& log) {
+  std::string why;
+  try {
+    const MappedFile file(picture);
+    return probe(file.bytes(), picture.string());
+  } catch (const Error& e) {
+    why = e.what();
+  }
+  log.add(Problem::unreadable_picture, where, why);
+  return {};
 }
 
 double to_number(std::string_view text) {
@@ -195,8 +203,11 @@ std::vector<std::string_view> words_of(std::string_view text) {
   }
 }
 
-std::vector<ListLine> lines_of(std::string_view text) {
+std::vector<ListLine> lines_of(Bytes bytes) {
   std::vector<ListLine> lines;
+  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   for (int64_t number = 1; !text.empty(); ++number) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
@@ -209,7 +220,7 @@ std::vector<ListLine> lines_of(std::string_view text) {
 
 std::vector<ListLine> read_list(const fs::path& file) {
   const MappedFile map(file);
-  return lines_of(text_of(map));
+  return lines_of(map.bytes());
 }
 
 std::vector<std::string> names_in(const fs::path& file) {

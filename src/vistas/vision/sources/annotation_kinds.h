@@ -73,8 +73,9 @@ extern const AnnotationKind<MaskedPictures> kCamvidMasks, kVocMasks, kFolderMask
 void keep_box(const ObjectBox& box, double width, double height, const std::string& where,
               ProblemLog& log, std::vector<ObjectBox>& to);
 
-// From the header of a picture, a data error if it has none.
-PictureInfo probe_file(const std::filesystem::path& picture);
+// From the header of a picture; logged if it cannot be read.
+std::optional<PictureInfo> probe_file(const std::filesystem::path& picture,
+                                      const std::string& where, ProblemLog& log);
 
 // More classes than this are taken for a mistake.
 inline constexpr int64_t kMaxClasses = 1 << 16;
@@ -91,7 +92,7 @@ struct ListLine {
   int64_t number = 0;
   std::string text{};
 };
-std::vector<ListLine> lines_of(std::string_view text);
+std::vector<ListLine> lines_of(Bytes bytes);
 std::vector<ListLine> read_list(const std::filesystem::path& file);
 
 // Files by their name without extension, sorted by bytes; pictures of any kind or those of one
@@ -141,6 +142,16 @@ struct CocoFile {
   std::vector<CocoCategory> categories{};  // all with id and name
 };
 CocoFile parse_coco(Bytes bytes, const std::string& name);
+
+// A label file of YOLO: a line a box. The shares of the picture are NaN where there is no number.
+struct YoloLine {
+  int64_t number = 0;
+  size_t fields = 0;  // 5, if it is a box
+  std::string label_text{};
+  int64_t label = -1;              // see to_index()
+  std::array<double, 4> shares{};  // cx, cy, w, h
+};
+std::vector<YoloLine> parse_yolo(Bytes bytes);
 
 // A *.yaml file that describes a data set. What is missing is empty.
 struct DataFile {

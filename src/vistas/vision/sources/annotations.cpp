@@ -19,7 +19,7 @@ struct Layouts;
 template <>
 struct Layouts<BoxedPictures> {
   static constexpr const char* kWhat = "boxes";
-  static constexpr std::array kAll{&kVocBoxes, &kCocoBoxes};
+  static constexpr std::array kAll{&kVocBoxes, &kCocoBoxes, &kYoloBoxes};
 };
 template <>
 struct Layouts<MaskedPictures> {

@@ -119,12 +119,11 @@ class PictureIndex {
           fmt::format("'{}', not in {} nor elsewhere", picture.file, folders_.front().string()));
     }
     Size size{picture.width, picture.height};
-    if (size.width == 0) try {
-        const PictureInfo info = probe_file(path);
-        size = {static_cast<double>(info.width), static_cast<double>(info.height)};
-      } catch (const Error& e) {
-        return log_.add(Problem::unreadable_picture, where, e.what());
-      }
+    if (size.width == 0) {
+      const auto info = probe_file(path, where, log_);
+      if (!info) return;
+      size = {static_cast<double>(info->width), static_cast<double>(info->height)};
+    }
     ids_[picture.id] = static_cast<int64_t>(out.pictures.size());
     sizes_.push_back(size);
     out.pictures.push_back(path);

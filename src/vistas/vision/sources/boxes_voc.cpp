@@ -137,13 +137,12 @@ BoxedPictures read_voc(const fs::path& root, const Split& split, ProblemLog& log
         continue;
       }
       double width = file.width, height = file.height;
-      if (width == 0 || height == 0) try {
-          const PictureInfo info = probe_file(picture);
-          width = info.width, height = info.height;
-        } catch (const Error& e) {
-          log.add(Problem::unreadable_picture, where, e.what());
-          continue;
-        }
+      if (width == 0) {
+        const auto info = probe_file(picture, where, log);
+        if (!info) continue;
+        width = info->width;
+        height = info->height;
+      }
       out.pictures.push_back(picture);
       out.boxes.push_back(
           boxes_of(file, width, height, paths.at(stem).front().string(), all.class_names, log));
