@@ -64,6 +64,42 @@ void add_more_pictures(Seeds& seeds) {
                        bmp_file(9, 3, 4, 2, palette_of(4, ""), pixels)};
 }
 
+void add_masks(Seeds& seeds) {
+  const std::vector<png_color> palette(4, {1, 2, 3});
+  seeds["fuzz_mask"] = {png_file({.width = 3}, {"abc"}),
+                        png_file({.width = 9, .bits = 1}, {"\xA8 "}),
+                        png_file({.width = 4,
+                                  .bits = 2,
+                                  .colour = PNG_COLOR_TYPE_PALETTE,
+                                  .interlaced = true,
+                                  .palette = palette},
+                                 {"\x1B"}),
+                        png_file({.height = 2, .width = 3, .bits = 4}, {"\x1F\x20", "ab"}),
+                        encode_png(test_picture(3, 4, 3).view())};
+}
+
+void add_boxes(Seeds& seeds) {
+  const std::string object =
+      "<object><name>dog</name><difficult>1</difficult><bndbox><xmin>1</xmin><ymin>2.5</ymin>"
+      "<xmax>1e3</xmax><ymax>-4</ymax></bndbox></object>\n";
+  seeds["fuzz_boxes_voc"] = {
+      "<annotation>\n<filename>a.jpg</filename><size><width>3</width><height>4</height></size>\n" +
+          object + object + "</annotation>",
+      "<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY b \"c\">]><annotation><!-- c --><object>"
+      "<name>&amp;&b;&#65;<![CDATA[d]]></name></object></annotation>"};
+  seeds["fuzz_boxes_coco"] = {
+      R"({"info": {"a": [1]}, "images": [{"id": 1, "file_name": "a.jpg", "width": 3, "height": 4}],
+          "annotations": [{"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, 2.5, 1e3, -4],
+                           "iscrowd": 1, "segmentation": {"counts": [1, 2], "size": [3, 4]}}],
+          "categories": [{"id": 2, "name": "dog"}]})",
+      R"({"images": [], "annotations": [{"bbox": "x"}, 3, [4]], "categories": []})"};
+  seeds["fuzz_boxes_yolo"] = {
+      std::string("\0", 1) + "0 0.5 0.5 0.1 0.2\r\n\n79 1 1e3 -1 nan\nx 1 2\n",
+      "\1path: .\ntrain: images/train\nval: {images: a, masks: b}\nnames:\n  0: cat\n  2: "
+      "\"dog\"\n",
+      "\1classes: [cat, 'dog', &a emu, *a]\ntest: |\n  images\n"};
+}
+
 void add_containers(Seeds& seeds) {
   const std::string png = encode_png(test_picture(5, 6, 3).view());
   const TempFolder folder;
@@ -168,6 +204,8 @@ int main(int argc, char** argv) {
   Seeds seeds;
   add_pictures(seeds);
   add_more_pictures(seeds);
+  add_masks(seeds);
+  add_boxes(seeds);
   add_containers(seeds);
   add_base(seeds);
   add_torch_files(seeds);

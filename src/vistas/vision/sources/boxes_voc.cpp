@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <pugixml.hpp>
 #include <set>
@@ -160,8 +161,11 @@ std::vector<Split> voc_splits(const fs::path& root) {
   std::vector<std::string> names;
   for (const auto& [stem, same] : files_by_stem(root / kLists, ".txt")) {
     const std::vector<ListLine> lines = read_list(same.front());
+    if (lines.empty()) continue;
     // Of VOC's own lists some tell of one class which pictures have it: "000005 -1".
-    if (!lines.empty() && words_of(lines.front().text).size() == 1) names.push_back(stem);
+    const auto words = words_of(lines.front().text);
+    const bool of_class = words.size() == 2 && std::abs(to_number(words[1])) <= 1;
+    if (!of_class) names.push_back(stem);
   }
   return name_splits(std::move(names));
 }

@@ -26,7 +26,7 @@ void decode_jpeg_crop(Bytes bytes, const std::string& name, const DecodeOptions&
 
 // The samples of a PNG file of one channel and at most 8 bits as they are stored, one a byte:
 // indices where there is a palette. Other files are data errors.
-void decode_indices(Bytes bytes, const std::string& name, Image& out);
+void decode_indices(Bytes bytes, const std::string& name, const DecodeOptions& options, Image& out);
 
 [[noreturn]] void bad_picture(const std::string& name, PictureFormat format,
                               const std::string& why);

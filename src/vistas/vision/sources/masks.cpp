@@ -264,7 +264,7 @@ const AnnotationKind<MaskedPictures> kFolderMasks{
 
 void read_mask(const fs::path& path, Image& out) {
   const MappedFile file(path);
-  decode_indices(file.bytes(), path.string(), out);
+  decode_indices(file.bytes(), path.string(), {}, out);
 }
 
 }  // namespace vistas::vision

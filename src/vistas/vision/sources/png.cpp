@@ -129,12 +129,13 @@ void decode_png(Bytes bytes, const std::string& name, const DecodeOptions& optio
 
 }  // namespace
 
-void decode_indices(Bytes bytes, const std::string& name, Image& out) {
+void decode_indices(Bytes bytes, const std::string& name, const DecodeOptions& options,
+                    Image& out) {
   if (!matches(bytes)) {
     throw Error(ErrorKind::data, {.what = name + ": no mask", .expected = "a PNG file"});
   }
   Reader reader(bytes, name);
-  const PictureInfo info = reader.open_indices({});
+  const PictureInfo info = reader.open_indices(options);
   out.reset(info.height, info.width, 1);
   reader.read(out);
 }
