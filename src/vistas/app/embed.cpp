@@ -12,11 +12,13 @@
 #include "vistas/learn/bundle.h"
 #include "vistas/learn/tensors.h"
 #include "vistas/look/gallery.h"
+#include "vistas/look/heat.h"
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
 #include "vistas/search/compact.h"
 #include "vistas/search/top_k.h"
 #include "vistas/vision/sources/encode.h"
+#include "vistas/vision/tasks/region_search.h"
 #include "vistas/vision/views/maker.h"
 
 namespace fs = std::filesystem;
@@ -122,7 +124,8 @@ int embed(const Context& context, EmbedArguments& a) {
 
 struct NearArguments {
   std::string run, query, in, html;
-  int64_t k = 10;
+  std::vector<int> region;  // left, top, width, height
+  int64_t k = 10, side = 256;
   text::ReadOptions read;
   vision::SourceOptions source;
   vision::FeatureOptions features;
@@ -145,15 +148,75 @@ look::GalleryPicture thumbnail(const vision::ImageSource& source, int64_t i) {
           .bytes = shows ? vision::encode_png(scratch.image.view()) : std::string()};
 }
 
+// A picture under its heat map, as it goes into a page.
+look::GalleryPicture heated(const vision::ImageSource& source, int64_t i,
+                            const vision::HeatMap& heat, double high) {
+  vision::Image storage;
+  vision::Box part;
+  const auto drawn =
+      look::draw_heat(source.read(i, nullptr, storage, part), heat.values,
+                      static_cast<int>(heat.height), static_cast<int>(heat.width), 0, high);
+  return {.path = source.name(i), .bytes = vision::encode_png(drawn.view())};
+}
+
+int near_region(const Context& context, const NearArguments& a) {
+  const vision::Bundle bundle = vision::load_bundle(vision::find_bundle(a.run));
+  const std::shared_ptr<const vision::ImageSource> query =
+      vision::open_source(a.query, vision::options_for(bundle, a.source));
+  const std::shared_ptr<const vision::ImageSource> bank =
+      vision::open_source(a.in, vision::options_for(bundle, a.source));
+  if (query->size() != 1) {
+    throw Error(ErrorKind::usage, {.what = "--region of " + a.query,
+                                   .got = fmt::format("{} pictures", query->size()),
+                                   .expected = "one picture"});
+  }
+  StatusLine status(context);
+  const vision::Box region{a.region[1], a.region[0], a.region[3], a.region[2]};
+  const auto found = vision::search_region(bundle, query, region, bank, a.k, a.side, a.features,
+                                           counted_progress(status, "searching"));
+  status.clear();
+  look::Table table({"", "cosine", "left", "top", "width", "height",
+                     fmt::format("like the region of {}", query->name(0))});
+  nlohmann::json hits = nlohmann::json::array();
+  look::GalleryRow row;
+  if (!a.html.empty()) row.query = thumbnail(*query, 0);
+  for (const vision::RegionHit& hit : found.hits) {
+    const vision::Box& b = hit.best;
+    table.add({fmt::format("{}", hits.size() + 1), fmt::format("{:.4f}", hit.score),
+               fmt::format("{}", b.left), fmt::format("{}", b.top), fmt::format("{}", b.width),
+               fmt::format("{}", b.height), bank->name(hit.sample)});
+    hits.push_back({{"path", bank->name(hit.sample)},
+                    {"cosine", hit.score},
+                    {"box", {b.left, b.top, b.width, b.height}}});
+    if (a.html.empty()) continue;
+    row.neighbours.push_back(heated(*bank, hit.sample, hit.heat, found.hits.front().score));
+    row.neighbours.back().score = hit.score;
+  }
+  context.print(table.str(context.color, context.width));
+  print_bad_images(context, found.bad);
+  if (!a.html.empty()) {
+    const std::string how =
+        fmt::format("{} in {}: like {} x {} pixels from {}, {}; hot is alike", a.run, a.in,
+                    region.width, region.height, region.left, region.top);
+    write_file_atomic(a.html, look::gallery_page("Pictures that show the region", how, {row}));
+    context.print(a.html + "\n");
+  }
+  nlohmann::json json = {{"query", query->name(0)}, {"region", a.region}, {"hits", hits}};
+  add_bad_images(json, found.bad);
+  context.write_json(json);
+  return 0;
+}
+
 int near(const Context& context, const NearArguments& a) {
   if (is_of_texts(a.run)) {
-    if (!a.html.empty()) {
-      throw Error(
-          ErrorKind::usage,
-          {.what = "--html", .got = "an encoder of texts", .expected = "an encoder of pictures"});
+    if (!a.html.empty() || !a.region.empty()) {
+      throw Error(ErrorKind::usage, {.what = a.html.empty() ? "--region" : "--html",
+                                     .got = "an encoder of texts",
+                                     .expected = "an encoder of pictures"});
     }
     return near_texts(context, {a.run, a.query, a.in, a.k, a.read, embed_options(a.features)});
   }
+  if (!a.region.empty()) return near_region(context, a);
   const vision::Bundle bundle = vision::load_bundle(vision::find_bundle(a.run));
   vision::FeatureOptions strict = a.features;
   strict.on_bad_image = "fail";
@@ -253,7 +316,8 @@ Command near_command() {
       "near",
       "Finds the pictures or texts most like a query, by cosine similarity of embeddings.",
       {"vistas near runs/a query.png --in photos/ -k 10",
-       "vistas near runs/a query.png --in photos/ -k 5 --html near.html --json -",
+       "vistas near runs/a query.png --region 4,4,20,20 --in photos/ -k 5 --html near.html --json "
+       "-",
        "vistas near runs/text \"where is the station\" --in english.txt -k 5"},
       [](CLI::App& app) -> std::function<int(const Context&)> {
         const auto a = std::make_shared<NearArguments>();
@@ -269,6 +333,19 @@ Command near_command() {
         app.add_option("-k", a->k, "neighbours")
             ->capture_default_str()
             ->check(CLI::Range(1, 1000000))
+            ->group("Search");
+        app.add_option("--region,--regions", a->region,
+                       "pictures: search by this part of the query, in pixels, and say where each "
+                       "picture shows something like it; with --html as a heat map")
+            ->delimiter(',')
+            ->expected(4)
+            ->allow_extra_args(false)
+            ->type_name("LEFT,TOP,WIDTH,HEIGHT")
+            ->group("Search");
+        app.add_option("--side", a->side,
+                       "--region: long side of the pictures as the encoder sees them")
+            ->capture_default_str()
+            ->check(CLI::Range(32, 8192))
             ->group("Search");
         app.add_option("--html", a->html, "also a page with the pictures themselves")
             ->type_name("FILE")

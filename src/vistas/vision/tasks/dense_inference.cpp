@@ -3,12 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
-#include "vistas/base/threads.h"
-#include "vistas/learn/loader.h"
-#include "vistas/learn/precision.h"
 #include "vistas/vision/tasks/dense_bundle.h"
+#include "vistas/vision/tasks/placed_pass.h"
 
 namespace vistas::vision {
 
@@ -111,85 +108,6 @@ std::vector<measure::FoundBox> decode_boxes(const at::Tensor& answers,
   return suppress(std::move(boxes), options.overlap, options.most);
 }
 
-namespace {
-
-// Batches of the view without chance, with the place of each: Inputs "place" [B, 10] int64.
-class PreprocessedBatches : public learn::BatchMaker {
- public:
-  explicit PreprocessedBatches(PlacedViews views) : views_(std::move(views)) {}
-  int64_t size() const override { return views_.size(); }
-  learn::Batch make(const std::vector<int64_t>& samples, uint64_t epoch) const override {
-    const auto rows = static_cast<int64_t>(samples.size());
-    const at::Tensor pixels = views_.empty_pixels(rows);
-    learn::Batch batch;
-    batch.index = at::empty({rows}, at::kLong);
-    const at::Tensor place = at::empty({rows, 10}, at::kLong);
-    for (int64_t row = 0; row < rows; ++row) {
-      const PlacedView v = views_.make(samples[static_cast<size_t>(row)], epoch,
-                                       pixels.mutable_data_ptr<float>() + row * pixels[0].numel());
-      batch.index.mutable_data_ptr<int64_t>()[row] = v.index;
-      const Box &box = v.trace.box, &shown = v.trace.shown;
-      const std::initializer_list<int> numbers = {
-          v.picture.height, v.picture.width, box.top,    box.left,     box.height,
-          box.width,        shown.top,       shown.left, shown.height, shown.width};
-      std::copy(numbers.begin(), numbers.end(), place.mutable_data_ptr<int64_t>() + row * 10);
-    }
-    batch.views = {{{{"pixels", pixels}, {"place", place}}}};
-    return batch;
-  }
-  static PlacedView placed(const learn::Batch& batch, int64_t row) {
-    const auto* n = batch.views.front().at("place").const_data_ptr<int64_t>() + row * 10;
-    const auto box = [&](int i) {
-      return Box{static_cast<int>(n[i]), static_cast<int>(n[i + 1]), static_cast<int>(n[i + 2]),
-                 static_cast<int>(n[i + 3])};
-    };
-    return {batch.index[row].item<int64_t>(),
-            {static_cast<int>(n[0]), static_cast<int>(n[1])},
-            {.box = box(2), .shown = box(6)}};
-  }
-  BadImages bad_images() const { return views_.bad_images(); }
-
- private:
-  PlacedViews views_;
-};
-
-// Calls take(sample, where, answers of the row) for every picture that can be read, in order.
-template <class Take>
-BadImages for_each_answer(const DenseBundle& bundle,
-                          const std::shared_ptr<const ImageSource>& source,
-                          const FeatureOptions& options, const FeatureProgress& progress,
-                          const Take& take) {
-  const at::NoGradGuard no_grad;
-  const at::Device device = learn::choose_device(options.device);
-  const std::string precision = learn::choose_precision(options.precision, device);
-  bundle.network->to(device);
-  const auto batches = std::make_shared<PreprocessedBatches>(
-      PlacedViews(source, bundle.preprocess, options.on_bad_image, 0));
-  const int threads = options.threads > 0 ? options.threads : available_cores();
-  learn::LoaderOptions once = learn::Loader::once(source->size(), options.batch, threads);
-  learn::Loader loader(batches, once);
-  int64_t done = 0;
-  for (int64_t step = 0; step < once.end_step; ++step) {
-    const learn::Batch batch = loader.next();
-    at::Tensor answers;
-    {
-      const learn::AutocastScope autocast(device, precision);
-      answers = bundle.network->forward(batch.views.front().at("pixels").to(device));
-    }
-    answers = answers.to(at::kFloat).cpu();
-    for (int64_t row = 0; row < answers.size(0); ++row) {
-      const PlacedView view = PreprocessedBatches::placed(batch, row);
-      const int64_t sample = done + row;
-      if (view.index == sample) take(sample, view, answers[row]);
-    }
-    done += answers.size(0);
-    if (progress) progress(done, source->size());
-  }
-  return batches->bad_images();
-}
-
-}  // namespace
-
 Detections detect(const DenseBundle& bundle, const std::shared_ptr<const ImageSource>& source,
                   const DetectOptions& options, const FeatureOptions& features,
                   const FeatureProgress& progress) {
@@ -198,8 +116,9 @@ Detections detect(const DenseBundle& bundle, const std::shared_ptr<const ImageSo
   const std::vector<Level> levels = detector->levels(view.height, view.width);
   Detections out;
   out.boxes.resize(static_cast<size_t>(source->size()));
-  out.bad = for_each_answer(
-      bundle, source, features, progress,
+  out.bad = pass_over(
+      source, bundle.preprocess, features, *bundle.network,
+      [&](const at::Tensor& pixels) { return bundle.network->forward(pixels); },
       [&](int64_t sample, const PlacedView& where, const at::Tensor& answers) {
         auto& boxes = out.boxes[static_cast<size_t>(sample)];
         for (const measure::FoundBox& box : decode_boxes(answers, levels, options)) {
@@ -209,7 +128,8 @@ Detections detect(const DenseBundle& bundle, const std::shared_ptr<const ImageSo
           boxes.push_back(
               {placed.left, placed.top, placed.right, placed.bottom, box.label, box.score});
         }
-      });
+      },
+      progress);
   return out;
 }
 
@@ -218,8 +138,9 @@ BadImages segment(const DenseBundle& bundle, const std::shared_ptr<const ImageSo
                   const FeatureProgress& progress) {
   const ViewSpec& view = bundle.preprocess.views.front();
   Image mask;
-  return for_each_answer(
-      bundle, source, features, progress,
+  return pass_over(
+      source, bundle.preprocess, features, *bundle.network,
+      [&](const at::Tensor& pixels) { return bundle.network->forward(pixels); },
       [&](int64_t sample, const PlacedView& where, const at::Tensor& logits) {
         const Box& shown = where.trace.shown;
         const at::Tensor in_view =
@@ -234,7 +155,8 @@ BadImages segment(const DenseBundle& bundle, const std::shared_ptr<const ImageSo
         mask.reset(where.picture.height, where.picture.width, 1);
         std::copy_n(classes.const_data_ptr<uint8_t>(), classes.numel(), mask.row<uint8_t>(0));
         take(sample, mask);
-      });
+      },
+      progress);
 }
 
 }  // namespace vistas::vision
