@@ -14,6 +14,7 @@ ImageConfig::ImageConfig(const Value& values) : Config(values) {
   const MethodEntry& entry = method_named(method_name, "method");
   method = entry.choose();
   view_options.recipe = entry.views;
+  if (method_name == "detcon") regions.from = "felzenszwalb";
   fields().set_all(values, {"view"});
   if (const auto found = values.table().find("view"); found != values.table().end()) {
     view_tables_ = found->second;
@@ -24,6 +25,7 @@ ImageConfig::ImageConfig(const Value& values) : Config(values) {
 void ImageConfig::own_fields(Fields& f) {
   f.group("data", data);
   f.group("views", view_options);
+  f.group("regions", regions);
   f.group("encoder", encoder);
 }
 

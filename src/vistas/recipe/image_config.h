@@ -48,6 +48,7 @@ class ImageConfig : public Config {
   vision::ViewRecipe views() const;
 
   ImageDataOptions data;
+  vision::PictureRegionOptions regions;
   ImageViewOptions view_options;
   vision::EncoderOptions encoder;
 

@@ -175,6 +175,12 @@ learn::TrainParts ImageTraining::parts() {
   const auto seed = static_cast<uint64_t>(config_.train.seed);
   batches_ = std::make_shared<vision::ImageBatches>(
       source_, config_.views(), config_.data.source.on_bad_image, seed, config_.data.views_of);
+  if (config_.regions.from != "none") {
+    vision::PictureRegionOptions regions = config_.regions;
+    const Value most = config_.setting("method.regions");
+    if (const auto* count = std::get_if<int64_t>(&most.data)) regions.most = *count;
+    batches_->add_regions(std::make_shared<vision::PictureRegions>(source_, regions));
+  }
   learn::TrainParts parts;
   parts.method = config_.method->build(
       [&](uint64_t s) { return vision::make_encoder(config_.encoder, s); }, seed);

@@ -28,7 +28,7 @@ class ImageTraining : public Training {
  private:
   const ImageConfig& config_;
   std::shared_ptr<const vision::ImageSource> source_;
-  std::shared_ptr<const vision::ImageBatches> batches_;
+  std::shared_ptr<vision::ImageBatches> batches_;
 };
 
 // Size of the views, encoder, batch and epochs by the size and number of the pictures, and what

@@ -26,6 +26,7 @@
 #include "vistas/recommend/methods/ncl.h"
 #include "vistas/recommend/methods/next_item.h"
 #include "vistas/vision/methods/densecl.h"
+#include "vistas/vision/methods/detcon.h"
 #include "vistas/vision/methods/fcos.h"
 #include "vistas/vision/methods/segmentation.h"
 
@@ -53,6 +54,8 @@ std::vector<MethodEntry>& table() {
        "method = {queue = 4096, "
        "teacher = {momentum = 0.99, final_momentum = 0.99}}",
        Choice<v::DenseCl, v::DenseClOptions>::make},
+      {"detcon", "regions of a picture attract their like in the other view, all others repel",
+       "simclr", "method.temperature = 0.1", Choice<v::DetCon, v::DetConOptions>::make},
       {"mocov3", "predictor, slow copy of the encoder, negatives from the batch", "mocov3",
        "method = {projector.hidden = 512, predictor.hidden = 512}",
        Choice<m::MoCoV3, m::MoCoV3Options>::make},

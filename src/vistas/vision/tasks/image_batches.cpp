@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "vistas/base/error.h"
+
 namespace vistas::vision {
 namespace {
 
@@ -22,6 +24,7 @@ struct Scratch {
   ViewScratch views;
 };
 
+constexpr int kRegionCell = 4;                 // pixels of a view along a cell
 constexpr uint32_t kPartnerStream = 1u << 31;  // of DrawKey::view
 
 }  // namespace
@@ -37,6 +40,14 @@ ImageBatches::ImageBatches(std::shared_ptr<const ImageSource> source, const View
     const int64_t label = reader_.source().label(i);
     if (label >= 0) class_members_[static_cast<size_t>(label)].push_back(i);
   }
+}
+
+void ImageBatches::add_regions(std::shared_ptr<const PictureRegions> regions) {
+  if (!class_members_.empty()) {
+    throw Error(ErrorKind::usage, {.what = "regions with data.views_of = \"class\"",
+                                   .expected = "views of one picture"});
+  }
+  regions_ = std::move(regions);
 }
 
 // Another picture of the sample's class, each as likely; the sample itself where there is none.
@@ -57,12 +68,19 @@ learn::Batch ImageBatches::make(const std::vector<int64_t>& samples, uint64_t ep
   const int64_t channels = maker_.channels();
   learn::Batch batch;
   std::vector<float*> out;
+  std::vector<uint8_t*> region_out;
+  std::vector<RegionView> region_views(static_cast<size_t>(maker_.view_count()));
   for (int v = 0; v < maker_.view_count(); ++v) {
     const at::Tensor pixels =
         at::empty({rows, channels, maker_.height(v), maker_.width(v)},
                   at::TensorOptions(at::kFloat), at::MemoryFormat::ChannelsLast);
     out.push_back(pixels.mutable_data_ptr<float>());
     batch.views.push_back({{{"pixels", pixels}}});
+    if (!regions_) continue;
+    const at::Tensor regions =
+        at::empty({rows, maker_.height(v) / kRegionCell, maker_.width(v) / kRegionCell}, at::kByte);
+    region_out.push_back(regions.mutable_data_ptr<uint8_t>());
+    batch.views.back().tensors.emplace_back("regions", regions);
   }
   batch.index = at::empty({rows}, at::kLong);
   batch.label = at::empty({rows}, at::kLong);
@@ -79,7 +97,15 @@ learn::Batch ImageBatches::make(const std::vector<int64_t>& samples, uint64_t ep
       const PicturePart part(sample.view, sample.part, info.height, info.width);
       for (int v = first; v < end; ++v) {
         const int64_t size = channels * maker_.height(v) * maker_.width(v);
-        maker_.make(part, key, v, out[static_cast<size_t>(v)] + row * size, scratch.views);
+        const auto slot = static_cast<size_t>(v);
+        const ViewTrace trace = maker_.make(part, key, v, out[slot] + row * size, scratch.views);
+        if (!regions_) continue;
+        const int high = maker_.height(v) / kRegionCell, wide = maker_.width(v) / kRegionCell;
+        region_views[slot] = {trace,
+                              {maker_.height(v), maker_.width(v)},
+                              high,
+                              wide,
+                              region_out[slot] + row * high * wide};
       }
     };
     const Sample sample =
@@ -87,6 +113,9 @@ learn::Batch ImageBatches::make(const std::vector<int64_t>& samples, uint64_t ep
     index[row] = sample.index;
     label[row] = reader_.source().label(sample.index);
     make(sample, 0, class_members_.empty() ? maker_.view_count() : 1);
+    if (regions_) {
+      regions_->write(sample.index, {info.height, info.width}, key, region_views);
+    }
     if (class_members_.empty()) continue;
     Sample other = reader_.read(partner(sample.index, key), std::ref(needed), scratch.storage);
     // What took the place of a bad picture may be of another class.

@@ -7,6 +7,7 @@
 #include "vistas/learn/loader.h"
 #include "vistas/vision/sources/sample_reader.h"
 #include "vistas/vision/sources/source.h"
+#include "vistas/vision/tasks/picture_regions.h"
 #include "vistas/vision/views/maker.h"
 
 namespace vistas::vision {
@@ -26,6 +27,10 @@ class ImageBatches : public learn::BatchMaker {
                const std::string& on_bad_image, uint64_t seed,
                SampleViews sample_views = SampleViews::picture);
 
+  // From now on every view also has "regions" [B, H / 4, W / 4] uint8, as PictureRegions::write
+  // gives them. A usage error where the views of a sample show two pictures.
+  void add_regions(std::shared_ptr<const PictureRegions> regions);
+
   int64_t size() const override { return reader_.source().size(); }
 
   // views[v]: "pixels" [B, C, H, W] float32, channels last in memory, normalised.
@@ -39,6 +44,7 @@ class ImageBatches : public learn::BatchMaker {
   SampleReader reader_;
   ViewMaker maker_;
   uint64_t seed_;
+  std::shared_ptr<const PictureRegions> regions_;
   std::vector<std::vector<int64_t>> class_members_;  // for pairs
 };
 
