@@ -388,6 +388,23 @@ def graph(s):
     s.row("a tenth of the edges dropped", best("drop_edges"), "ms", lower_is_better=True)
 
 
+def dense(s):
+    """A detector at 640 x 480 and its boxes, a segmenter and regions at 240 x 180."""
+    ours = s.google("dense_bench", repetitions=3)
+
+    def rate(name):
+        return max((e["pictures/s"] for e in ours.get(f"{name}/real_time", [])), default=None)
+    for batch in (1, 8):
+        s.row(f"detector, ResNet-18 of width 32, 640 x 480, batches of {batch}, bf16",
+              rate(f"detector/{batch}"), "pictures/s", need=8)
+    network, boxes = rate("detector/8"), rate("boxes")
+    if network and boxes:
+        s.row("boxes from its answers, every place a candidate: share of the network's time",
+              100 * network / boxes, "%", lower_is_better=True, need=5)
+    s.row("segmenter, 256 x 192, batches of 8, bf16", rate("segmenter"), "pictures/s")
+    s.row("regions of a picture of 240 x 180, one thread", rate("regions"), "pictures/s")
+
+
 def baselines(s):
     """Popularity, ItemKNN and EASE on Gowalla: time and what they find (EASE: 7 GB, many minutes)."""
     if not s.has_data("gowalla"):
@@ -565,5 +582,5 @@ def figure(s, trained, task, measure, labels="", *more):
 
 
 QUICK = [views, step, optim, loss, loader, start, sources, interactions, measure, ranking, graph,
-         tokenize, encode, static, finetune]
+         dense, tokenize, encode, static, finetune]
 LONG = [cache, quality, demo, texts, recommend, baselines]  # some minutes each
