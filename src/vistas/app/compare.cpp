@@ -11,6 +11,7 @@
 #include "vistas/base/files.h"
 #include "vistas/look/label_curve.h"
 #include "vistas/look/table.h"
+#include "vistas/look/text.h"
 #include "vistas/measure/splits.h"
 #include "vistas/recipe/compare.h"
 
@@ -105,9 +106,10 @@ int compare(const Context& context, CompareArguments& a) {
   write_file_atomic(curve, curve_of(a, rows));
   write_file_atomic(file, json.dump(2) + "\n");
   context.print(fmt::format(
-      "mean and standard deviation of {} seeds; a seed draws pictures, weights and views, the same "
+      "mean and standard deviation over {}; a seed draws pictures, weights and views, the same "
       "pictures for every model; measured on {}\nkept in {} and {}\n",
-      o.seeds, o.split.empty() ? "the split for tests" : "the split " + o.split, file.string(),
+      look::counted(o.seeds, "seed"),
+      o.split.empty() ? "the split for tests" : "the split " + o.split, file.string(),
       curve.string()));
   context.write_json(json);
   return stop_flag() ? signal_exit_code() : 0;
@@ -116,51 +118,51 @@ int compare(const Context& context, CompareArguments& a) {
 }  // namespace
 
 Command compare_command() {
-  return {"compare",
-          "Compares what encoders make of few labels: one table and one plot of score against "
-          "labels.",
-          {"vistas compare --task segment --data masked/ --labels 50%,100% --seeds 2 scratch "
-           "untrained --set train.steps=4 --out runs/few-masks",
-           "vistas compare --task detect --data boxed/ --labels 100% --seeds 1 scratch --set "
-           "train.steps=4 --out runs/few-boxes",
-           "vistas compare --data labelled/ --labels 50%,100% --seeds 1 runs/a scratch untrained "
-           "--out runs/few --json -"},
-          [](CLI::App& app) -> std::function<int(const Context&)> {
-            const auto a = std::make_shared<CompareArguments>();
-            recipe::CompareOptions& o = a->options;
-            app.add_option("models", o.models,
-                           "runs, fine-tuned; scratch: new weights, trained alike; untrained: new "
-                           "weights, frozen")
-                ->required()
-                ->type_name("RUN|scratch|untrained");
-            app.add_option("--task", o.task, "what is learned from the labels")
-                ->capture_default_str()
-                ->check(CLI::IsMember({"classify", "detect", "segment"}));
-            app.add_option("--data", o.data, "labelled, boxed or masked pictures")
-                ->required()
-                ->type_name("DATA");
-            app.add_option("--labels", o.labels,
-                           "shares of the labels, as 10%, or pictures of every class, as 20, each "
-                           "by itself")
-                ->delimiter(',')
-                ->allow_extra_args(false)
-                ->capture_default_str();
-            app.add_option("--seeds", o.seeds, "draws of labels, weights and views")
-                ->capture_default_str()
-                ->check(CLI::Range(1, 1000));
-            app.add_option("--split", o.split,
-                           "detect, segment: what is measured [test, else val]");
-            app.add_option("--out", a->out,
-                           "a folder for the result; trainings that are finished there are not "
-                           "repeated")
-                ->capture_default_str()
-                ->type_name("FOLDER");
-            app.add_option("--set", a->sets, "detect, segment: a setting of training, KEY=VALUE")
-                ->type_name("KEY=VALUE")
-                ->allow_extra_args(false);
-            add_device_options(app, o.device, o.precision);
-            return [a](const Context& context) { return compare(context, *a); };
-          }};
+  return {
+      "compare",
+      "Compares what encoders make of few labels: one table and one plot of score against "
+      "labels.",
+      {"vistas compare --task segment --data masked/ --labels 50%,100% --seeds 2 scratch "
+       "untrained --set train.steps=4 --out runs/few-masks",
+       "vistas compare --task detect --data boxed/ --labels 100% --seeds 1 scratch --set "
+       "train.steps=4 --out runs/few-boxes",
+       "vistas compare --data labelled/ --labels 100% --seeds 1 runs/a untrained --out runs/few "
+       "--json -"},
+      [](CLI::App& app) -> std::function<int(const Context&)> {
+        const auto a = std::make_shared<CompareArguments>();
+        recipe::CompareOptions& o = a->options;
+        app.add_option("models", o.models,
+                       "runs, fine-tuned; scratch: new weights, trained alike; untrained: new "
+                       "weights, frozen")
+            ->required()
+            ->type_name("RUN|scratch|untrained");
+        app.add_option("--task", o.task, "what is learned from the labels")
+            ->capture_default_str()
+            ->check(CLI::IsMember({"classify", "detect", "segment"}));
+        app.add_option("--data", o.data, "labelled, boxed or masked pictures")
+            ->required()
+            ->type_name("DATA");
+        app.add_option("--labels", o.labels,
+                       "shares of the labels, as 10%, or pictures of every class, as 20, each "
+                       "by itself")
+            ->delimiter(',')
+            ->allow_extra_args(false)
+            ->capture_default_str();
+        app.add_option("--seeds", o.seeds, "draws of labels, weights and views")
+            ->capture_default_str()
+            ->check(CLI::Range(1, 1000));
+        app.add_option("--split", o.split, "detect, segment: what is measured [test, else val]");
+        app.add_option("--out", a->out,
+                       "a folder for the result; trainings that are finished there are not "
+                       "repeated")
+            ->capture_default_str()
+            ->type_name("FOLDER");
+        app.add_option("--set", a->sets, "detect, segment: a setting of training, KEY=VALUE")
+            ->type_name("KEY=VALUE")
+            ->allow_extra_args(false);
+        add_device_options(app, o.device, o.precision);
+        return [a](const Context& context) { return compare(context, *a); };
+      }};
 }
 
 }  // namespace vistas::app
