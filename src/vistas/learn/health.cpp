@@ -18,6 +18,17 @@ constexpr double kSameLoss = 0.005;
 // A loss so many times that of the start (or 1) grows without end.
 constexpr double kGrownLoss = 100;
 
+// The embedding of another view that stands beside live[0]: live[1], or else fixed[0], where it is
+// of the same shape.
+at::Tensor partner_of(const Embeddings& embeddings) {
+  const auto fits = [&](const std::vector<at::Tensor>& side, size_t i) {
+    return side.size() > i && side[i].sizes() == embeddings.live[0].sizes();
+  };
+  if (fits(embeddings.live, 1)) return embeddings.live[1];
+  if (fits(embeddings.fixed, 0)) return embeddings.fixed[0];
+  return {};
+}
+
 void judge(Health& h, double rank_limit, const Collapse& collapse, const LossSoFar& loss) {
   const bool grown =
       std::isfinite(loss.first) && loss.now > kGrownLoss * std::max(1.0, std::abs(loss.first));
@@ -63,13 +74,8 @@ Health measure_health(const Embeddings& embeddings, double gradient_norm, const 
   h.effective_rank = contrast::covariance_effective_rank(x);
   h.uniformity = contrast::uniformity(x);
   h.negative_similarity = contrast::mean_cosine(x);
-  at::Tensor y;
-  if (embeddings.live.size() > 1) {
-    y = embeddings.live[1];
-  } else if (!embeddings.fixed.empty()) {
-    y = embeddings.fixed[0];
-  }
-  if (y.defined() && y.sizes() == x.sizes()) {
+  at::Tensor y = partner_of(embeddings);
+  if (y.defined()) {
     y = y.detach().to(at::kFloat).cpu();
     h.alignment = contrast::alignment(x, y);
     h.positive_similarity = contrast::positive_cosine(x, y);

@@ -31,10 +31,10 @@ struct LossSoFar {
   bool settled = false;  // late enough that a loss at a collapse's value is a bad sign
 };
 
-// Reads the first live embedding and as its partner the second one or, where there is none, the
-// first fixed one; alignment and similarities are 0 without a partner. A settled loss
-// is held against `collapse.loss`; one that has grown a hundredfold diverges. Where no collapse is
-// possible the embeddings are not looked at.
+// Reads the first live embedding and as its partner the second one or, where that is none of the
+// same shape, the first fixed one; alignment and similarities are 0 without a partner. A settled
+// loss is held against `collapse.loss`; one that has grown a hundredfold diverges. Where no
+// collapse is possible the embeddings are not looked at.
 Health measure_health(const Embeddings& embeddings, double gradient_norm,
                       const Collapse& collapse = {}, const LossSoFar& loss = {});
 

@@ -137,7 +137,10 @@ class DenseComparison {
   void measure(const std::string& model, const std::string& labels, int64_t seed) {
     const auto config = config_for(model, labels, seed);
     const std::string key = fmt::format("{}\n{}", options_.split, config->to_toml());
-    const std::string doing = fmt::format("{} on {} of the labels, seed {}", model, labels, seed);
+    const std::string doing = fmt::format(
+        "{} of {}: {} on {} of the labels, seed {}", ++count_,
+        options_.models.size() * options_.labels.size() * static_cast<size_t>(options_.seeds),
+        model, labels, seed);
     const Kept::Result* known = kept_.find(key);
     Kept::Result result;
     if (known != nullptr) {
@@ -183,6 +186,7 @@ class DenseComparison {
   Kept kept_;
   std::optional<vision::EncoderOptions> architecture_;
   DenseData test_;
+  size_t count_ = 0;  // trainings so far
   EvalRows rows_;
 };
 
