@@ -91,12 +91,11 @@ at::Tensor centreness_of(const at::Tensor& sides) {
 
 at::Tensor focal_loss(const at::Tensor& logits, const at::Tensor& target, double alpha,
                       double gamma) {
-  const at::Tensor cross_entropy =
-      at::binary_cross_entropy_with_logits(logits, target, {}, {}, at::Reduction::None);
-  const at::Tensor p = logits.sigmoid();
-  const at::Tensor wrong = p + target - 2 * p * target;  // 1 - p_t
+  // By logarithms: a power below 1 of a probability of 0 has no gradient.
+  const at::Tensor right = (2 * target - 1) * logits;  // the logit of p_t
+  const at::Tensor modulation = (gamma * at::log_sigmoid(-right)).exp();
   const at::Tensor weight = (2 * alpha - 1) * target + (1 - alpha);
-  return (weight * wrong.pow(gamma) * cross_entropy).sum();
+  return -(weight * modulation * at::log_sigmoid(right)).sum();
 }
 
 at::Tensor giou_loss(const at::Tensor& sides, const at::Tensor& target) {
