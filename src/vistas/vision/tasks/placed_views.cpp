@@ -46,6 +46,9 @@ void map_sides(double& first, double& second, const std::function<double(double)
   second = std::max(a, b);
 }
 
+// What is seen whole must not be lost to the rounding of its area.
+constexpr double kExact = 1 - 1e-9;
+
 double area_of(const ObjectBox& box) {
   return (box.right - box.left) * (box.bottom - box.top);
 }
@@ -195,8 +198,8 @@ learn::Batch BoxBatches::make(const std::vector<int64_t>& samples, uint64_t epoc
       if (area_of(seen) <= 0) continue;
       const double scale = static_cast<double>(view.trace.shown.width) / view.trace.box.width *
                            view.trace.shown.height / view.trace.box.height;
-      const bool counts =
-          !box.crowd && !box.difficult && area_of(seen) >= min_visible_ * scale * area_of(box);
+      const bool counts = !box.crowd && !box.difficult &&
+                          area_of(seen) >= min_visible_ * kExact * scale * area_of(box);
       *out++ = static_cast<float>(counts ? box.label : kRegion);
       for (const double side : {seen.left, seen.top, seen.right, seen.bottom}) {
         *out++ = static_cast<float>(side);
