@@ -6,8 +6,10 @@
 #include <cmath>
 #include <functional>
 #include <map>
+#include <numeric>
 
 #include "vistas/base/error.h"
+#include "vistas/base/random.h"
 #include "vistas/measure/lbfgs.h"
 #include "vistas/measure/summary.h"
 
@@ -99,6 +101,134 @@ TEST(DrawLabels, UnknownLabelsAndTooFewRows) {
         draw_labels(Labels{0, 0, 1}, {.per_class = 2}, 1, names);
       },
       "class 'sky': got 1, expected 2");
+}
+
+using Shown = std::vector<std::vector<int64_t>>;
+
+// 200 samples of 8 classes: class c is shown by one of 2^c / 4 samples, some show nothing.
+Shown rarer_and_rarer() {
+  Shown shown;
+  Draws draws({9, 0, 0, 0});
+  for (int64_t i = 0; i < 200; ++i) {
+    auto& own = shown.emplace_back();
+    for (int64_t c = 0; c < 8; ++c) {
+      if (draws.chance(std::min(1.0, 4.0 / std::pow(2, c)) * 0.8)) own.push_back(c);
+    }
+  }
+  shown[17] = {};
+  shown[90] = {7};
+  return shown;
+}
+
+std::vector<int64_t> times_shown(const Shown& shown, const std::vector<int64_t>& samples,
+                                 size_t classes) {
+  std::vector<int64_t> times(classes);
+  for (const int64_t i : samples) {
+    for (const int64_t c : shown[static_cast<size_t>(i)]) ++times[static_cast<size_t>(c)];
+  }
+  return times;
+}
+
+bool contains(const std::vector<int64_t>& more, const std::vector<int64_t>& few) {
+  return std::includes(more.begin(), more.end(), few.begin(), few.end());
+}
+
+TEST(DrawSamples, ALargerShareContainsEverySmallerOne) {
+  const Shown shown = rarer_and_rarer();
+  for (uint64_t seed = 0; seed < 5; ++seed) {
+    std::vector<int64_t> before;
+    for (const double fraction : {0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.9, 1.0}) {
+      const auto drawn = draw_samples(shown, 8, {.fraction = fraction}, seed);
+      const auto want = std::max(1.0, std::floor(fraction * 200 + 0.5));
+      EXPECT_EQ(static_cast<double>(drawn.size()), want);
+      EXPECT_TRUE(std::is_sorted(drawn.begin(), drawn.end()));
+      EXPECT_EQ(std::adjacent_find(drawn.begin(), drawn.end()), drawn.end());
+      EXPECT_TRUE(contains(drawn, before));
+      before = drawn;
+    }
+    EXPECT_EQ(before.front(), 0);
+    EXPECT_EQ(before.back(), 199);
+    const auto one = draw_samples(shown, 8, {.per_class = 1}, seed),
+               three = draw_samples(shown, 8, {.per_class = 3}, seed);
+    EXPECT_TRUE(contains(three, one));
+    const double share = static_cast<double>(three.size()) / 200;
+    EXPECT_EQ(three, draw_samples(shown, 8, {.fraction = share}, seed));
+  }
+}
+
+TEST(DrawSamples, SmallSharesShowEveryClass) {
+  const Shown shown = rarer_and_rarer();
+  std::vector<int64_t> all(200);
+  std::iota(all.begin(), all.end(), 0);
+  const auto times = times_shown(shown, all, 8);
+  ASSERT_LT(*std::min_element(times.begin(), times.end()), 10);
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    // A sample for each class, and one for those that show nothing, is enough.
+    const auto few = times_shown(shown, draw_samples(shown, 8, {.fraction = 9 / 200.0}, seed), 8);
+    EXPECT_GE(*std::min_element(few.begin(), few.end()), 1);
+    // Half of the samples show about half of each class.
+    const auto half = times_shown(shown, draw_samples(shown, 8, {.fraction = 0.5}, seed), 8);
+    for (size_t c = 0; c < 8; ++c) {
+      const auto whole = static_cast<double>(times[c]);
+      EXPECT_NEAR(static_cast<double>(half[c]), whole / 2, 2 + whole / 5) << c;
+    }
+  }
+}
+
+TEST(DrawSamples, CountsAreThoseOfEveryClass) {
+  const Shown shown = rarer_and_rarer();
+  for (const int64_t wanted : {1, 2, 5}) {
+    const auto drawn = draw_samples(shown, 8, {.per_class = wanted}, 4);
+    const auto times = times_shown(shown, drawn, 8);
+    EXPECT_GE(*std::min_element(times.begin(), times.end()), wanted);
+    // One sample less would not do.
+    const auto size = static_cast<double>(drawn.size());
+    const auto fewer = draw_samples(shown, 8, {.fraction = (size - 1) / 200}, 4);
+    ASSERT_EQ(fewer.size() + 1, drawn.size());
+    const auto less = times_shown(shown, fewer, 8);
+    EXPECT_LT(*std::min_element(less.begin(), less.end()), wanted);
+  }
+  EXPECT_EQ(draw_samples({{0}, {0, 1}, {1}}, 2, {.per_class = 2}, 1),
+            (std::vector<int64_t>{0, 1, 2}));
+}
+
+TEST(DrawSamples, AreAFunctionOfTheSeed) {
+  const Shown shown = rarer_and_rarer();
+  const auto drawn = [&](uint64_t seed) { return draw_samples(shown, 8, {.fraction = 0.1}, seed); };
+  EXPECT_EQ(drawn(1), drawn(1));
+  EXPECT_NE(drawn(1), drawn(2));
+  // Samples that show the same are equally likely.
+  std::vector<int> counts(40);
+  for (uint64_t seed = 0; seed < 2000; ++seed) {
+    for (const int64_t i : draw_samples(Shown(40, {0}), 1, {.per_class = 10}, seed)) {
+      ++counts[static_cast<size_t>(i)];
+    }
+  }
+  double chi2 = 0;
+  for (const int c : counts) chi2 += (c - 500.0) * (c - 500.0) / 500.0;
+  EXPECT_LT(chi2, 73.4);  // as above
+}
+
+TEST(DrawSamples, SamplesWithoutClassesAreDrawnInTheirShare) {
+  Shown shown(100);
+  for (size_t i = 0; i < 40; ++i) shown[i] = {static_cast<int64_t>(i % 2)};
+  for (uint64_t seed = 0; seed < 5; ++seed) {
+    const auto drawn = draw_samples(shown, 2, {.fraction = 0.2}, seed);
+    const auto empty = std::count_if(drawn.begin(), drawn.end(), [](int64_t i) { return i >= 40; });
+    EXPECT_EQ(drawn.size(), 20u);
+    EXPECT_NEAR(static_cast<double>(empty), 12, 1);
+  }
+  EXPECT_EQ(draw_samples(Shown(3), 0, {.fraction = 0.5}, 1).size(), 2u);
+}
+
+TEST(DrawSamples, NameTheClassThatIsTooRare) {
+  const std::vector<std::string> names{"sea", "sky", "land"};
+  const auto draw = [&](const Shown& shown, int64_t wanted) {
+    return [=, &names] { draw_samples(shown, 3, {.per_class = wanted}, 1, names); };
+  };
+  expect_error(draw({{0, 1}, {0, 2}, {1, 0}}, 2), "class 'land': got 1, expected 2");
+  expect_error(draw({{0}, {2}}, 1), "class 'sky': got 0, expected 1");
+  expect_error([] { draw_samples({{0}}, 2, {.per_class = 1}, 1); }, "class 1: got 0, expected 1");
 }
 
 TEST(StratifiedSplit, HoldsOutAFifth) {
