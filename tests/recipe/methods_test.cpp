@@ -14,6 +14,7 @@
 #include <numeric>
 #include <ostream>
 
+#include "support/errors.h"
 #include "support/options_round_trip.h"
 #include "vistas/base/files.h"
 #include "vistas/base/random.h"
@@ -192,6 +193,33 @@ TEST(SequenceMethods, HaveOptionsARecipeAndAPage) {
     EXPECT_TRUE(found.contains(entry.name));
   }
   EXPECT_EQ(count, 3);
+}
+
+// These want networks of their own; tests/recipe/dense_test.cpp trains and resumes them.
+TEST(PlacedMethods, HaveOptionsAndAPage) {
+  const std::string page = read_file(fs::path(VISTAS_SOURCE_DIR) / "docs" / "methods.md");
+  for (const char* name : {"fcos", "segmentation"}) {
+    SCOPED_TRACE(name);
+    expect_options_round_trip(method_named(name, "test").choose);
+    EXPECT_NE(page.find("`" + std::string(name) + "`"), std::string::npos);
+  }
+}
+
+TEST(Methods, AreRefusedForDataTheyDoNotLearnFrom) {
+  const auto config = [](const std::string& modality, const std::string& method) {
+    return [=] {
+      read_config(parse_toml(
+          "data.modality = \"" + modality + "\"\nmethod.name = \"" + method + "\"", "test"));
+    };
+  };
+  for (const MethodEntry& entry : methods()) {
+    SCOPED_TRACE(entry.name);
+    const bool of_pictures = !entry.views.empty();
+    const std::string wrong = of_pictures ? "boxes" : "image";
+    test::expect_error(config(wrong, entry.name), "method.name: got " + entry.name,
+                       ErrorKind::usage);
+    EXPECT_NO_THROW(config(of_pictures ? "image" : "masks", entry.name)());
+  }
 }
 
 std::vector<Variant> methods_and_variants() {

@@ -77,7 +77,9 @@ void DenseEncoderOptions::fields(Fields& f) {
 DenseConfig::DenseConfig(const Value& values) : Config(values) {
   data.modality = text_at(values, "data", "modality", "boxes");
   if (method_name.empty()) method_name = boxes() ? "fcos" : "segmentation";
-  method = method_named(method_name, "method").choose();
+  const MethodEntry& entry = method_named(method_name, "method");
+  if (!entry.views.empty()) throw not_for("pictures with boxes or masks", entry.name);
+  method = entry.choose();
   fields().set_all(values);
 }
 

@@ -28,8 +28,8 @@ vision::SourceOptions source_options(const DenseConfig& config, int64_t channels
   return options;
 }
 
-// The classes that each picture shows.
-std::vector<std::vector<int64_t>> classes_shown(const DenseData& data) {
+// The classes that each picture shows; none for a mask that cannot be read, if it is to be skipped.
+std::vector<std::vector<int64_t>> classes_shown(const DenseData& data, bool skip_bad) {
   std::vector<std::vector<int64_t>> shown;
   const auto add = [&](std::vector<int64_t> classes) {
     std::sort(classes.begin(), classes.end());
@@ -47,7 +47,13 @@ std::vector<std::vector<int64_t>> classes_shown(const DenseData& data) {
   const auto& masked = std::get<vision::MaskedPictures>(data.truth);
   vision::Image mask;
   for (const auto& file : masked.masks) {
-    vision::read_mask(file, mask);
+    try {
+      vision::read_mask(file, mask);
+    } catch (const Error& error) {
+      if (!skip_bad || error.kind() != ErrorKind::data) throw;
+      add({});
+      continue;
+    }
     std::vector<bool> seen(256);
     for (size_t i = 0; i < mask.size_bytes(); ++i) seen[mask.row<uint8_t>(0)[i]] = true;
     std::vector<int64_t> classes;
@@ -69,10 +75,18 @@ std::vector<T> pick(const std::vector<T>& from, const std::vector<int64_t>& rows
 DenseData drawn(const DenseData& all, const DenseConfig& config) {
   const measure::LabelShare share = measure::parse_label_share(config.data.labels);
   if (share.per_class == 0 && share.fraction == 1) return all;
-  const auto& names = all.class_names();
-  return subset(all,
-                measure::draw_samples(classes_shown(all), static_cast<int64_t>(names.size()), share,
-                                      static_cast<uint64_t>(config.data.labels_seed), names));
+  std::vector<std::string> names = all.class_names();
+  auto shown = classes_shown(all, config.data.annotations.on_bad_annotation == "skip");
+  const auto* masked = std::get_if<vision::MaskedPictures>(&all.truth);
+  if (masked != nullptr && masked->ignore < static_cast<int64_t>(names.size())) {
+    // What does not count has a number among the classes, but no labels are asked of it.
+    names.erase(names.begin() + masked->ignore);
+    for (auto& classes : shown) {
+      for (int64_t& c : classes) c -= c > masked->ignore ? 1 : 0;
+    }
+  }
+  return subset(all, measure::draw_samples(shown, static_cast<int64_t>(names.size()), share,
+                                           static_cast<uint64_t>(config.data.labels_seed), names));
 }
 
 }  // namespace
@@ -191,6 +205,7 @@ uint64_t DenseTraining::fingerprint() const {
       for (const vision::ObjectBox& b : boxes) {
         for (const double x : {b.left, b.top, b.right, b.bottom}) add(x);
         add(static_cast<double>(b.label));
+        add((b.crowd ? 1 : 0) + (b.difficult ? 2 : 0));
       }
     }
     return hash;

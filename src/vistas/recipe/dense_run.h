@@ -75,7 +75,7 @@ class DenseTraining : public Training {
   const DenseConfig& config_;
   std::optional<vision::Bundle> start_;
   DenseData data_;
-  std::function<vision::BadImages()> bad_images_;
+  std::function<vision::BadImages()> bad_images_ = [] { return vision::BadImages{}; };
 };
 
 // Size of the views, batch and epochs by the pictures and their number; see suitable_settings().

@@ -12,6 +12,7 @@ void ImageViewOptions::fields(Fields& f) {
 ImageConfig::ImageConfig(const Value& values) : Config(values) {
   if (method_name.empty()) method_name = "simclr";
   const MethodEntry& entry = method_named(method_name, "method");
+  if (entry.views.empty()) throw not_for("pictures alone", entry.name);
   method = entry.choose();
   view_options.recipe = entry.views;
   if (method_name == "detcon") regions.from = "felzenszwalb";

@@ -110,8 +110,8 @@ std::vector<MethodEntry>& table() {
       {"duorec", "next_item, and sequences with the same next item attract", "", "",
        Choice<r::SequenceContrast, r::SequenceContrastOptions>::make, "same_target"},
       {"fcos", "every place of a picture finds the box it is in the middle of: learns from boxes",
-       "light", "", Choice<v::Fcos, v::FcosOptions>::make},
-      {"segmentation", "every pixel finds its class: learns from masks", "light", "",
+       "", "", Choice<v::Fcos, v::FcosOptions>::make},
+      {"segmentation", "every pixel finds its class: learns from masks", "", "",
        Choice<v::Segmentation, v::SegmentationOptions>::make},
   };
   return entries;
@@ -144,6 +144,14 @@ const MethodEntry& method_named(const std::string& name, const std::string& wher
                                  .got = name,
                                  .expected = fmt::format("one of {}", fmt::join(names, ", ")),
                                  .fix = did_you_mean(name, names)});
+}
+
+Error not_for(const std::string& data, const std::string& method) {
+  return {ErrorKind::usage,
+          {.what = "method.name",
+           .got = method,
+           .expected = "a method for " + data,
+           .fix = "docs/methods.md says what each learns from"}};
 }
 
 }  // namespace vistas::recipe

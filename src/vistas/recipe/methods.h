@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "vistas/base/error.h"
 #include "vistas/base/options.h"
 #include "vistas/base/random.h"
 #include "vistas/learn/method.h"
@@ -51,7 +52,7 @@ class Choice : public MethodChoice {
 struct MethodEntry {
   std::string name;
   std::string help;        // one sentence
-  std::string views;       // the view recipe it is published with
+  std::string views;       // the recipe of several views it is published with; "": not for such
   std::string settings{};  // TOML: what suits runs of minutes to hours on small pictures
   std::unique_ptr<MethodChoice> (*choose)();
   // For methods of sequences of items alone: "next", "altered" or "same_target", the views of
@@ -67,5 +68,8 @@ void add_method(const MethodEntry& entry);
 
 // A usage error with the nearest names for a name that is not in the table.
 const MethodEntry& method_named(const std::string& name, const std::string& where);
+
+// What to throw where a method is named for data that it does not learn from.
+Error not_for(const std::string& data, const std::string& method);
 
 }  // namespace vistas::recipe
