@@ -19,6 +19,8 @@ class Examples(support.ProgramTest):
         super().setUpClass()
         support.make_photos(cls.folder / "photos")
         support.make_labelled(cls.folder / "labelled")
+        support.make_boxed(cls.folder / "boxed")
+        support.make_masked(cls.folder / "masked")
         support.write(cls.folder / "query.png", support.picture("circle", 7))
         cls.make_texts()
         cls.make_interactions()
@@ -79,7 +81,7 @@ class Examples(support.ProgramTest):
 
     def test_the_list_names_the_commands(self):
         for command in ("train", "eval", "embed", "near", "export", "recommend", "similar", "baseline",
-                        "views", "info", "pack", "doctor"):
+                        "detect", "segment", "views", "info", "pack", "doctor"):
             self.assertIn(command, self.commands)
 
     def test_every_help_has_a_sentence_json_and_three_examples(self):
@@ -108,6 +110,8 @@ class Examples(support.ProgramTest):
                         result.json()
         self.check_demo("runs/demo")
         self.check_tastes("runs/tastes")
+        self.assertEqual(support.png_size(self.folder / "boxes.png"), (24, 24, 3))
+        self.assertGreater(support.png_size(self.folder / "mask.png"), (23, 24, 3))  # a legend below
 
     def check_demo(self, run):
         """What the demo's examples left."""

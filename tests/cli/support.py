@@ -39,6 +39,10 @@ TINY = ["encoder.name=conv4", "encoder.width=8", "views.size=16", "method.projec
         "train.batch=8", "train.epochs=4", "train.precision=fp32", "train.log_every=1",
         "schedule.warmup_epochs=0", "schedule.lr=0.1"]
 
+# The same for detectors and segmenters.
+TINY_DENSE = ["encoder.width=8", "head.channels=16", "head.convolutions=1", "head.levels=3",
+              "train.batch=4", "train.precision=fp32", "train.loader_threads=1", "schedule.lr=0.01"]
+
 SHAPES = ("circle", "cross", "stripes")
 
 
@@ -76,6 +80,37 @@ def picture(shape, seed, side=24):
     return png([[ink if inside(x, y) else paper for x in range(side)] for y in range(side)])
 
 
+def png_size(path):
+    """Width, height and the number of channels of a PNG file of 8 bits."""
+    data = pathlib.Path(path).read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n", path
+    width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
+    assert depth == 8, path
+    return width, height, {0: 1, 2: 3}[colour]
+
+
+def read_png(path):
+    """The rows of a PNG file of 8 bits, each the bytes of its pixels."""
+    width, height, channels = png_size(path)
+    data, at, packed = pathlib.Path(path).read_bytes(), 8, b""
+    while at < len(data):
+        length, kind = struct.unpack(">I4s", data[at:at + 8])
+        if kind == b"IDAT":
+            packed += data[at + 8:at + 8 + length]
+        at += length + 12
+    lines, size = zlib.decompress(packed), width * channels
+    rows, above = [], bytes(size)
+    for y in range(height):
+        method, line = lines[y * (size + 1)], bytearray(lines[y * (size + 1) + 1:(y + 1) * (size + 1)])
+        for x in range(size):
+            left, corner = (line[x - channels], above[x - channels]) if x >= channels else (0, 0)
+            nearest = min((left, above[x], corner), key=lambda v: abs(left + above[x] - corner - v))
+            line[x] = (line[x] + (0, left, above[x], (left + above[x]) // 2, nearest)[method]) % 256
+        above = bytes(line)
+        rows.append(above)
+    return rows
+
+
 def write(path, data):
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,6 +138,57 @@ def make_labelled(folder, train=8, test=4):
         for shape in SHAPES:
             for i in range(count):
                 write(folder / split / shape / f"{i}.png", picture(shape, f"{split} {i}"))
+    return folder
+
+
+SQUARES = {"red": (230, 30, 30), "blue": (30, 30, 230)}
+
+
+def square(kind, seed, width=48, height=40):
+    """A square on grey: PNG bytes, its box (left, top, right, bottom), and PNG bytes of its mask,
+    in which the ground is 0, and red and blue are 1 and 2."""
+    draw = random.Random(f"square {kind} {seed}")
+    side = draw.randint(12, 24)
+    left, top = draw.randrange(width - side), draw.randrange(height - side)
+    paper, number = [draw.randint(90, 140)] * 3, 1 + list(SQUARES).index(kind)
+
+    def rows(inside, outside):
+        return [[inside if left <= x < left + side and top <= y < top + side else outside
+                 for x in range(width)] for y in range(height)]
+
+    return (png(rows(SQUARES[kind], paper)), (left, top, left + side, top + side),
+            png(rows((number,), (0,)), 0))
+
+
+def voc_annotation(kind, box, width=48, height=40):
+    corners = "".join(f"<{tag}>{n}</{tag}>" for tag, n in zip(("xmin", "ymin", "xmax", "ymax"), box))
+    return (f"<annotation><size><width>{width}</width><height>{height}</height></size>"
+            f"<object><name>{kind}</name><bndbox>{corners}</bndbox></object></annotation>")
+
+
+def make_boxed(folder, train=8, val=4):
+    """Pictures of a square each with its box, as Pascal VOC has them; splits train and val."""
+    folder = pathlib.Path(folder)
+    for split, count in (("train", train), ("val", val)):
+        for i in range(count):
+            kind = list(SQUARES)[i % 2]
+            data, box, _ = square(kind, f"{split} {i}")
+            write(folder / f"JPEGImages/{split}{i}.png", data)
+            write(folder / f"Annotations/{split}{i}.xml", voc_annotation(kind, box))
+        write(folder / f"ImageSets/Main/{split}.txt",
+              "".join(f"{split}{i}\n" for i in range(count)))
+    return folder
+
+
+def make_masked(folder, train=8, val=4):
+    """The same pictures with masks, in images/SPLIT and masks/SPLIT."""
+    folder = pathlib.Path(folder)
+    write(folder / "classes.txt", "ground\n" + "".join(f"{kind}\n" for kind in SQUARES))
+    for split, count in (("train", train), ("val", val)):
+        for i in range(count):
+            data, _, mask = square(list(SQUARES)[i % 2], f"{split} {i}")
+            write(folder / f"images/{split}/{i}.png", data)
+            write(folder / f"masks/{split}/{i}.png", mask)
     return folder
 
 

@@ -389,6 +389,14 @@ TEST_P(DenseRuns, RefuseOtherBeginnings) {
 
 // ---- settings ----
 
+TEST_P(DenseRuns, WantARangeOfScales) {
+  for (const char* scale : {"[]", "[1.0, 2.0, 3.0]", "[2.0, 1.0]"}) {
+    expect_error([&] { open(std::string("views.scale = ") + scale)->parts(); },
+                 "expected one number or [low, high]", ErrorKind::usage);
+  }
+  EXPECT_NO_THROW(open("views.scale = [1.0]")->parts());
+}
+
 TEST_P(DenseRuns, SettingsSuitTheData) {
   const auto settings = [&](const std::string& more) {
     Value wanted = parse_toml("data.path = \"" + data_.path().string() + "\"", "test");

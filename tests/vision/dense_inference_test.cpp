@@ -276,6 +276,7 @@ TEST(Detect, BadPicturesHaveNoBoxesAndAreCounted) {
   const Detections rest = detect(bundle, files.open(), options, kFeatures);
   EXPECT_EQ(rest.bad.count, 1);
   EXPECT_TRUE(rest.boxes[1].empty());
+  EXPECT_EQ(rest.read, (std::vector<int64_t>{0, 2, 3}));
   for (const size_t i : {0, 2, 3}) {
     EXPECT_EQ(numbers(rest.boxes[i]).size(), numbers(whole.boxes[i]).size());
   }

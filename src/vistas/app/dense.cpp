@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <set>
 
 #include "vistas/app/shared.h"
 #include "vistas/app/train.h"
@@ -132,12 +134,55 @@ recipe::DenseData with_classes_of(const std::vector<std::string>& names, recipe:
   return data;
 }
 
-std::string output_file(const std::string& out, const std::string& name, bool one,
-                        const std::string& ending) {
-  if (one) return out;
-  const fs::path file = fs::path(out) / fs::path(name).replace_extension(ending);
-  fs::create_directories(file.parent_path());
-  return file.string();
+namespace {
+
+// A name within a source as a path that leads nowhere else.
+fs::path within(const std::string& name) {
+  fs::path out;
+  for (const fs::path& part : fs::path(name).relative_path()) {
+    if (part != ".." && part != ".") out /= part;
+  }
+  return out;
+}
+
+bool same_place(const fs::path& a, const fs::path& b) {
+  std::error_code ignored;
+  return fs::equivalent(a, b, ignored);
+}
+
+}  // namespace
+
+OutputFiles::OutputFiles(const std::string& out, const std::string& path,
+                         const vision::ImageSource& source) {
+  const bool one = source.size() == 1 && !fs::is_directory(path) && !fs::is_directory(out);
+  const bool beside = !one && !fs::is_directory(path);  // files where the pictures are
+  if (same_place(out, path) || (beside && same_place(out, fs::absolute(path).parent_path()))) {
+    throw Error(ErrorKind::usage, {.what = "the results would overwrite the pictures",
+                                   .got = out,
+                                   .expected = one ? "another file" : "another folder"});
+  }
+  if (one) {
+    files_.emplace_back(out);
+    return;
+  }
+  std::map<fs::path, int> times;
+  for (int64_t i = 0; i < source.size(); ++i) {
+    ++times[within(source.name(i)).replace_extension(".png")];
+  }
+  std::set<fs::path> taken;
+  for (int64_t i = 0; i < source.size(); ++i) {
+    const fs::path name = within(source.name(i));
+    fs::path file = fs::path(name).replace_extension(".png");
+    if (times[file] > 1) file = name.string() + ".png";  // a.jpg and a.tif
+    while (!taken.insert(file).second) file += ".png";
+    files_.push_back(out / file);
+  }
+}
+
+fs::path OutputFiles::of(int64_t i) const {
+  const fs::path& file = files_[static_cast<size_t>(i)];
+  if (file.has_parent_path()) fs::create_directories(file.parent_path());
+  return file;
 }
 
 void print_problems(const Context& context, const recipe::DenseData& data) {

@@ -1,6 +1,7 @@
 // What `vistas detect` and `vistas segment` share.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -21,10 +22,19 @@ std::string measured_dense_split(learn::Modality modality, const std::string& pa
 // error.
 recipe::DenseData with_classes_of(const std::vector<std::string>& names, recipe::DenseData data);
 
-// Where the result of the picture `name` goes: `out` itself for one picture, a file of that folder
-// for several.
-std::string output_file(const std::string& out, const std::string& name, bool one,
-                        const std::string& ending);
+// Where the results for the pictures of a source go: `out` itself where `path` is one picture, else
+// PNG files of that folder, called and nested as the pictures are. None lies outside of it, and no
+// two are the same.
+class OutputFiles {
+ public:
+  // A usage error where the pictures themselves would be overwritten.
+  OutputFiles(const std::string& out, const std::string& path, const vision::ImageSource& source);
+  // The file for picture `i`, its folder made.
+  std::filesystem::path of(int64_t i) const;
+
+ private:
+  std::vector<std::filesystem::path> files_;
+};
 
 // Prints what was left out of the annotations, if anything.
 void print_problems(const Context& context, const recipe::DenseData& data);

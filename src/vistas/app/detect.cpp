@@ -1,6 +1,8 @@
 // vistas detect: training, measuring and using a detector.
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "vistas/app/dense.h"
 #include "vistas/app/shared.h"
 #include "vistas/base/error.h"
@@ -106,6 +108,8 @@ int run(const Context& context, const DetectArguments& a) {
   const std::shared_ptr<const vision::ImageSource> source =
       vision::open_source(a.data, vision::options_for(bundle));
   const auto& names = bundle.options.class_names;
+  std::optional<OutputFiles> files;
+  if (!a.out.empty()) files.emplace(a.out, a.data, *source);
   StatusLine status(context);
   const auto found =
       vision::detect(bundle, source, a.detect, a.features, counted_progress(status, "detecting"));
@@ -113,22 +117,21 @@ int run(const Context& context, const DetectArguments& a) {
   nlohmann::json json = {{"pictures", nlohmann::json::array()}};
   vision::Image storage;
   int64_t count = 0;
-  for (int64_t i = 0; i < source->size(); ++i) {
+  for (const int64_t i : found.read) {
     const auto& boxes = found.boxes[static_cast<size_t>(i)];
     count += static_cast<int64_t>(boxes.size());
     json["pictures"].push_back({{"picture", source->name(i)}, {"boxes", boxes_json(boxes, names)}});
-    if (a.out.empty()) continue;
+    if (!files) continue;
     std::vector<look::DrawnBox> drawn;
     for (const auto& b : boxes) {
       drawn.push_back({b.left, b.top, b.right, b.bottom, b.label, b.score});
     }
     vision::Box part;
     const auto picture = look::draw_boxes(source->read(i, nullptr, storage, part), drawn, names);
-    vision::write_png(output_file(a.out, source->name(i), source->size() == 1, ".png"),
-                      picture.view());
+    vision::write_png(files->of(i), picture.view());
   }
   context.print(fmt::format("{} in {}{}\n", look::counted(count, "object"),
-                            look::counted(source->size(), "picture"),
+                            look::counted(static_cast<int64_t>(found.read.size()), "picture"),
                             a.out.empty() ? "" : ", drawn in " + a.out));
   print_bad_images(context, found.bad);
   add_bad_images(json, found.bad);

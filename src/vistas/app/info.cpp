@@ -22,6 +22,7 @@
 #include "vistas/text/tasks/bundle.h"
 #include "vistas/vision/sources/source.h"
 #include "vistas/vision/tasks/bundle.h"
+#include "vistas/vision/tasks/dense_bundle.h"
 
 namespace fs = std::filesystem;
 
@@ -68,9 +69,30 @@ nlohmann::json describe_text_bundle(const fs::path& folder, look::Table& table) 
   return json;
 }
 
+nlohmann::json describe_dense_bundle(const fs::path& folder, learn::Modality modality,
+                                     look::Table& table) {
+  const vision::DenseBundle bundle = vision::load_dense_bundle(folder, modality);
+  const auto& view = bundle.preprocess.views.front();
+  const vision::DenseOptions& o = bundle.options;
+  const std::string kind = modality == learn::Modality::boxes ? "detector" : "segmenter";
+  int64_t parameters = 0;
+  for (const auto& p : bundle.network->parameters()) parameters += p.numel();
+  table.add(
+      {kind, fmt::format("on {}, {} parameters", o.encoder.name, look::format_count(parameters))});
+  table.add({"classes", fmt::format("{}", fmt::join(o.class_names, ", "))});
+  table.add({"pictures",
+             fmt::format("{} channels, {} x {}", o.encoder.channels, view.height, view.width)});
+  return {{"encoder", o.encoder.name},     {"parameters", parameters}, {"network", kind},
+          {"classes", o.class_names},      {"height", view.height},    {"width", view.width},
+          {"channels", o.encoder.channels}};
+}
+
 nlohmann::json describe_bundle(const fs::path& folder, look::Table& table) {
-  return is_of_texts(folder) ? describe_text_bundle(folder, table)
-                             : describe_image_bundle(folder, table);
+  if (is_of_texts(folder)) return describe_text_bundle(folder, table);
+  const learn::Modality modality = learn::modality_of(learn::find_bundle(folder));
+  const bool dense = modality == learn::Modality::boxes || modality == learn::Modality::masks;
+  return dense ? describe_dense_bundle(folder, modality, table)
+               : describe_image_bundle(folder, table);
 }
 
 int info_run(const Context& context, const std::string& path) {
@@ -98,9 +120,13 @@ int info_run(const Context& context, const std::string& path) {
         {"progress", fmt::format("step {} of {}", int64_t{last["step"]}, config->train.steps)});
     table.add({"loss", fmt::format("{} {:.4f} -> {:.4f}", look::sparkline(losses, kColumns),
                                    losses.front(), losses.back())});
-    table.add({"health", fmt::format("std {:.4f} (even spread {:.4f}), effective rank {:.1f}",
-                                     last["std"].get<double>(), last["std_expected"].get<double>(),
-                                     last["effective_rank"].get<double>())});
+    // 0 where no embeddings are compared.
+    if (last["std_expected"] > 0) {
+      table.add(
+          {"health", fmt::format("std {:.4f} (even spread {:.4f}), effective rank {:.1f}",
+                                 last["std"].get<double>(), last["std_expected"].get<double>(),
+                                 last["effective_rank"].get<double>())});
+    }
     json["last"] = last;
   }
   if (!score.is_null()) {

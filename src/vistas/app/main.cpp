@@ -1,5 +1,6 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <malloc.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -64,11 +65,16 @@ std::string unknown(const std::string& kind, const std::string& name,
   return fmt::format("unknown {} '{}'{}{}", kind, name, hint.empty() ? "" : ". ", hint);
 }
 
-// What to say about the first option that `command` does not have; empty if it has all.
+// What to say about the first option that neither `command` nor its action has; empty if there is
+// none.
 std::string unknown_option(const CLI::App& command) {
+  std::vector<const CLI::App*> apps{&command};
+  for (const CLI::App* action : command.get_subcommands()) apps.push_back(action);
   std::vector<std::string> names;
-  for (const CLI::Option* option : command.get_options()) names.push_back(option->get_name());
-  for (const std::string& word : command.remaining_for_passthrough()) {
+  for (const CLI::App* app : apps) {
+    for (const CLI::Option* option : app->get_options()) names.push_back(option->get_name());
+  }
+  for (const std::string& word : command.remaining_for_passthrough(true)) {
     if (word.size() < 2 || word[0] != '-') continue;
     const std::string name = word.substr(0, word.find('='));
     return unknown("option", name, names);
@@ -88,9 +94,19 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, cha
     const CLI::App& command = *app.get_subcommands().front();
     help = "vistas " + command.get_name() + " --help";
     const auto actions = command.get_subcommands();
-    const std::string option = unknown_option(actions.empty() ? command : *actions.front());
-    if (!actions.empty())
+    const std::string option = unknown_option(command);
+    std::vector<std::string> names;
+    for (const CLI::App* action : command.get_subcommands(nullptr)) {
+      names.push_back(action->get_name());
+    }
+    if (!actions.empty()) {
       help = fmt::format("vistas {} {} --help", command.get_name(), actions.front()->get_name());
+    } else if (!names.empty()) {
+      const bool named = argc > 2 && argv[2][0] != '-';
+      message = fmt::format("{}expected one of {}",
+                            named ? fmt::format("unknown action '{}': ", argv[2]) : "",
+                            fmt::join(names, ", "));
+    }
     if (!option.empty()) message = option;
   }
   return report(fmt::format("{}\nSee `{}`", message, help), static_cast<int>(ErrorKind::usage));

@@ -1,6 +1,8 @@
 // vistas segment: training, measuring and using a segmenter.
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "vistas/app/dense.h"
 #include "vistas/app/shared.h"
 #include "vistas/base/error.h"
@@ -86,7 +88,9 @@ int run(const Context& context, const SegmentArguments& a) {
   const std::shared_ptr<const vision::ImageSource> source =
       vision::open_source(a.data, vision::options_for(bundle));
   const auto& names = bundle.options.class_names;
-  const bool one = source->size() == 1;
+  std::optional<OutputFiles> files, indices;
+  if (!a.out.empty()) files.emplace(a.out, a.data, *source);
+  if (!a.indices.empty()) indices.emplace(a.indices, a.data, *source);
   nlohmann::json json = {{"pictures", nlohmann::json::array()}};
   StatusLine status(context);
   vision::Image storage;
@@ -95,14 +99,12 @@ int run(const Context& context, const SegmentArguments& a) {
       [&](int64_t i, const vision::Image& mask) {
         const std::string name = source->name(i);
         json["pictures"].push_back({{"picture", name}, {"classes", shares(mask, names)}});
-        if (!a.indices.empty()) {
-          vision::write_png(output_file(a.indices, name, one, ".png"), mask.view());
-        }
-        if (a.out.empty()) return;
+        if (indices) vision::write_png(indices->of(i), mask.view());
+        if (!files) return;
         vision::Box part;
         const auto picture =
             look::draw_mask(source->read(i, nullptr, storage, part), mask.view(), names);
-        vision::write_png(output_file(a.out, name, one, ".png"), picture.view());
+        vision::write_png(files->of(i), picture.view());
       },
       counted_progress(status, "segmenting"));
   status.clear();

@@ -1,6 +1,7 @@
 #include "vistas/recipe/config.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "vistas/base/error.h"
 #include "vistas/learn/bundle.h"
@@ -37,9 +38,10 @@ std::string where_of(const Value& values, const std::string& group, const std::s
 learn::Modality modality_in(const Value& values) {
   const std::string name = text_at(values, "data", "modality", "image");
   if (const auto modality = learn::modality_named(name)) return *modality;
-  throw Error(ErrorKind::usage, {.what = where_of(values, "data", "modality") + ": data.modality",
-                                 .got = name,
-                                 .expected = "one of image, text, interactions, boxes, masks"});
+  throw Error(ErrorKind::usage,
+              {.what = where_of(values, "data", "modality") + ": data.modality",
+               .got = name,
+               .expected = fmt::format("one of {}", fmt::join(kModalities, ", "))});
 }
 
 // By what the files look like.

@@ -14,6 +14,10 @@
 
 namespace vistas::recipe {
 
+// The values of data.modality.
+inline const std::vector<std::string> kModalities = {"image", "text", "interactions", "boxes",
+                                                     "masks"};
+
 // What every modality shares; ImageConfig and TextConfig add data, views and encoder.
 class Config {
  public:

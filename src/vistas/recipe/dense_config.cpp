@@ -5,8 +5,7 @@
 namespace vistas::recipe {
 
 void DenseDataOptions::fields(Fields& f) {
-  f.add("modality", modality, "what the samples are: pictures with boxes or with masks",
-        {"boxes", "masks"});
+  f.add("modality", modality, "what the samples are", kModalities);
   f.add("path", path, "the annotated data set, its layout told by its content");
   annotations.fields(f);
   f.add("on_bad_image", on_bad_image, "a picture that cannot be read: take the next, or stop",
@@ -47,8 +46,10 @@ vision::ViewSpec empty_view(const DenseViewOptions& o, const vision::ViewSpec& l
 
 vision::ViewRecipe DenseViewOptions::training(const vision::ViewSpec& like) const {
   vision::ViewSpec spec = empty_view(*this, like);
-  const Value range{.data = ValueList{number(scale.front()), number(scale.back())}};
-  spec.ops = {{"scale_jitter", 1.0, {{"scale", range}}}, {"hflip", hflip}, {"vflip", vflip}};
+  ValueList range;
+  for (const double x : scale) range.push_back(number(x));
+  spec.ops = {
+      {"scale_jitter", 1.0, {{"scale", Value{.data = range}}}}, {"hflip", hflip}, {"vflip", vflip}};
   if (colour > 0) {
     spec.ops.push_back({"color_jitter",
                         0.8,
@@ -92,7 +93,8 @@ void DenseConfig::own_fields(Fields& f) {
 
 void DenseConfig::settle_as(const Config& settled) {
   const auto* other = dynamic_cast<const DenseConfig*>(&settled);
-  if (other != nullptr) encoder.network = other->encoder.network;
+  // The architecture of what a run began with counts, whatever is set beside it.
+  if (other != nullptr && !encoder.start.empty()) encoder.network = other->encoder.network;
 }
 
 std::unique_ptr<Training> DenseConfig::open() {

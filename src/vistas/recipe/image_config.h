@@ -18,7 +18,7 @@ struct ImageDataOptions {
   vision::SourceOptions source;
   vision::SampleViews views_of = vision::SampleViews::picture;
   void fields(Fields& f) {
-    f.add("modality", modality, "what the samples are", {"image", "text", "interactions"});
+    f.add("modality", modality, "what the samples are", kModalities);
     f.add("path", path,
           "folder of pictures, list of paths, CIFAR or IDX folder, tar shard, .vpack");
     source.fields(f);

@@ -9,7 +9,7 @@
 namespace vistas::recipe {
 
 void InteractionDataOptions::fields(Fields& f) {
-  f.add("modality", modality, "what the samples are", {"image", "text", "interactions"});
+  f.add("modality", modality, "what the samples are", kModalities);
   f.add(
       "path", path,
       "a file of interactions (user and item, perhaps time and weight), or a folder with train and "

@@ -5,7 +5,7 @@
 namespace vistas::recipe {
 
 void TextDataOptions::fields(Fields& f) {
-  f.add("modality", modality, "what the samples are", {"image", "text", "interactions"});
+  f.add("modality", modality, "what the samples are", kModalities);
   f.add("path", path, "a file of texts: lines, TSV, CSV or JSONL, also with .gz");
   file.fields(f);
   f.add("columns", columns,

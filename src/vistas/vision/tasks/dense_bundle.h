@@ -69,6 +69,7 @@ std::vector<measure::FoundBox> decode_boxes(const at::Tensor& answers,
 // The objects in every picture of the source, in its own pixels; none for one that cannot be read.
 struct Detections {
   std::vector<std::vector<measure::FoundBox>> boxes;  // of each picture
+  std::vector<int64_t> read;                          // the pictures that could be, ascending
   BadImages bad;
 };
 Detections detect(const DenseBundle& bundle, const std::shared_ptr<const ImageSource>& source,

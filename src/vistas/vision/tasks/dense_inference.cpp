@@ -120,6 +120,7 @@ Detections detect(const DenseBundle& bundle, const std::shared_ptr<const ImageSo
       source, bundle.preprocess, features, *bundle.network,
       [&](const at::Tensor& pixels) { return bundle.network->forward(pixels); },
       [&](int64_t sample, const PlacedView& where, const at::Tensor& answers) {
+        out.read.push_back(sample);
         auto& boxes = out.boxes[static_cast<size_t>(sample)];
         for (const measure::FoundBox& box : decode_boxes(answers, levels, options)) {
           const ObjectBox placed =
