@@ -331,10 +331,18 @@ class Outputs(support.ProgramTest):
                                       ("settings-text.md", "text", " on texts"),
                                       ("settings-recommend.md", "interactions", " on interactions")):
             settings = self.succeeds("train", "--settings", "--set", f"data.modality={modality}").out
-            page = (support.REPOSITORY / "docs" / name).read_text(encoding="utf-8")
             title = "# Settings of training" + title
-            self.assertEqual(f"{title}\n\n```text\n{settings}```\n", page,
-                             f"docs/{name} is old; CONTRIBUTING.md has the line that writes it")
+            self.check_page(name, f"{title}\n\n```text\n{settings}```\n")
+        dense = "# Settings of training on boxes and masks\n"
+        for modality in ("boxes", "masks"):
+            settings = self.succeeds("train", "--settings", "--set", f"data.modality={modality}").out
+            dense += f'\nWith `data.modality = "{modality}"`:\n\n```text\n{settings}```\n'
+        self.check_page("settings-dense.md", dense)
+
+    def check_page(self, name, text):
+        page = (support.REPOSITORY / "docs" / name).read_text(encoding="utf-8")
+        self.assertEqual(text, page,
+                         f"docs/{name} is old; CONTRIBUTING.md has the line that writes it")
 
 
 if __name__ == "__main__":
