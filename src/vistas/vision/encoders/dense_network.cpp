@@ -64,6 +64,7 @@ constexpr int64_t kFirstStage = 1;  // of a detector: stride 8 with the usual st
 // A place shows an object with this probability before anything is learned (Lin et al., "Focal
 // loss", 2017), so that the many places without one do not drown the first steps.
 constexpr double kPrior = 0.01;
+constexpr double kMostLogSide = 10;  // 22,026 strides: beyond all pictures, and no overflow
 
 }  // namespace
 
@@ -127,7 +128,9 @@ at::Tensor Detector::forward(const at::Tensor& pixels) {
   for (size_t i = 0; i < all.size(); ++i) {
     const at::Tensor boxes = box_tower_.forward(all[i], i);
     const at::Tensor distance =
-        (with_bias(sides_->forward(boxes), side_bias_) * scales_[static_cast<int64_t>(i)]).exp();
+        (with_bias(sides_->forward(boxes), side_bias_) * scales_[static_cast<int64_t>(i)])
+            .clamp_max(kMostLogSide)
+            .exp();
     places.push_back(by_place(
         at::cat({with_bias(class_logits_->forward(class_tower_.forward(all[i], i)), class_bias_),
                  distance * strides_[i], with_bias(centreness_->forward(boxes), centreness_bias_)},
@@ -161,6 +164,8 @@ Segmenter::Segmenter(const std::shared_ptr<ImageEncoder>& network, int64_t class
   }
   logits_ = register_module(
       "logits", std::make_shared<learn::Conv2d>(options.channels, classes, 1, 1, 0, generator));
+  const at::NoGradGuard no_grad;
+  logits_->weight.normal_(0, 0.01, generator);  // all classes alike at first
   bias_ = register_parameter("bias", at::zeros({classes}));
 }
 
