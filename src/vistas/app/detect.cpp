@@ -155,7 +155,7 @@ std::function<int(const Context&)> add_eval(CLI::App& app) {
 
 std::function<int(const Context&)> add_run(CLI::App& app) {
   const auto a = std::make_shared<DetectArguments>();
-  a->detect.score = 0.3;
+  a->detect.score = 0.4;
   app.add_option("run", a->run, "a run of `vistas detect train`")->required()->type_name("RUN");
   app.add_option("pictures", a->data, "a picture, or a folder of them")
       ->required()
