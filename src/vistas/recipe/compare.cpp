@@ -42,6 +42,7 @@ class Kept {
     if (file_.empty()) return;
     std::ifstream lines(file_);
     for (std::string line; std::getline(lines, line);) {
+      cut_short_ = lines.eof();
       const auto json = nlohmann::json::parse(line, nullptr, false);
       if (json.is_object() && json.contains("key") && json.contains("value")) {
         values_[json["key"]] = {json["value"], json["labelled"]};
@@ -64,7 +65,8 @@ class Kept {
     line["value"] = result.value;
     line["labelled"] = result.labelled;
     std::ofstream out(file_, std::ios::app);
-    out << line.dump() << "\n";
+    out << (cut_short_ ? "\n" : "") << line.dump() << "\n";
+    cut_short_ = false;
     out.flush();
     if (!out) {
       throw Error(ErrorKind::resource, {.what = file_.string() + ": cannot be written"});
@@ -73,6 +75,7 @@ class Kept {
 
  private:
   std::filesystem::path file_;
+  bool cut_short_ = false;  // its last line, by a killed run
   std::map<std::string, Result> values_;
 };
 
