@@ -55,7 +55,7 @@ TEST_F(Bundles, WhatIsNoEncoder) {
   test::expect_error([&] { modality_of(write("f/encoder.json", "{\"modality\": \"sound\"}")); },
                      "got sound");
   test::expect_error([&] { modality_of(write("g/encoder.json", "{\"modality\": 1}")); },
-                     "image, text or interactions");
+                     "image, text, interactions, boxes or masks");
 }
 
 }  // namespace

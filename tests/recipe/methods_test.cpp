@@ -61,7 +61,12 @@ class Waves : public learn::BatchMaker {
       }
       const at::Tensor told = at::one_hot(batch.label, kKinds).to(at::kFloat) +
                               0.1 * (batch.index.to(at::kFloat) + view).sin().unsqueeze(1);
-      batch.views.push_back({{{"pixels", at::stack(pictures)}, {"teacher", told}}});
+      // The left and the right half, for the method that compares regions.
+      const at::Tensor regions =
+          at::arange(side).ge(side / 2).to(at::kByte).expand({batch.index.size(0), side, side});
+      batch.views.push_back({{{"pixels", at::stack(pictures)},
+                              {"teacher", told},
+                              {"regions", regions.contiguous()}}});
     }
     return batch;
   }
@@ -120,7 +125,9 @@ ImageConfig config_of(const std::string& method, const std::string& settings = "
     if (field.name == "method.teacher.momentum") field.set(Value{.data = 0.9});
     if (field.name == "method.teacher.final_momentum") field.set(Value{.data = 0.99});
   }
-  config.encoder.name = "conv4";
+  // Two compare places of a map.
+  config.encoder.name = method == "densecl" || method == "detcon" ? "resnet18" : "conv4";
+  config.encoder.stem = vision::Stem::cifar;
   config.encoder.width = 8;
   config.encoder.channels = 3;
   config.encoder.image_size = kSmall;
@@ -288,22 +295,32 @@ TEST_P(VariantContract, RunsAreRepeatedAndResumedToTheBit) {
 }
 
 // Takes pictures of any size, and is as precise as its weights.
-class NoBatchNorm : public learn::Encoder {
+class NoBatchNorm : public vision::MapEncoder {
  public:
   explicit NoBatchNorm(uint64_t seed, double dropout = 0) : dropout_(dropout) {
     at::Generator generator = learn::initial_values(seed);
     linear_ = register_module("linear",
                               std::make_shared<learn::Linear>(3 * 8 * 8, dim(), true, generator));
   }
-  at::Tensor forward(const learn::Inputs& view) override {
-    const at::Tensor pixels = at::adaptive_avg_pool2d(view.at("pixels"), {8, 8});
-    const at::Tensor x =
-        linear_->forward(pixels.flatten(1).to(linear_->weight.scalar_type())).tanh();
-    return at::dropout(x, dropout_, dropout_ > 0 && is_training());
+  using vision::MapEncoder::forward;
+  at::Tensor forward(const at::Tensor& pixels) override {
+    return features_of(at::adaptive_avg_pool2d(pixels, {8, 8}));
+  }
+  // Of the left and of the right half alone.
+  at::Tensor map(const at::Tensor& pixels) override {
+    const at::Tensor small = at::adaptive_avg_pool2d(pixels, {8, 8});
+    const at::Tensor left = at::arange(8).lt(4).to(small.scalar_type());
+    return at::stack({features_of(small * left), features_of(small * (1 - left))}, 2).unsqueeze(2);
   }
   int64_t dim() const override { return 16; }
 
  private:
+  at::Tensor features_of(const at::Tensor& small) {
+    const at::Tensor x =
+        linear_->forward(small.flatten(1).to(linear_->weight.scalar_type())).tanh();
+    return at::dropout(x, dropout_, dropout_ > 0 && is_training());
+  }
+
   double dropout_;
   std::shared_ptr<learn::Linear> linear_;
 };
@@ -470,7 +487,9 @@ TEST_P(Contract, HasRecipes) {
     cifar10 += name.ends_with("-cifar10-" + std::to_string(config.train.steps) + ".toml");
     pictures += name.ends_with("-folder.toml");
   }
-  EXPECT_GE(cifar10, 1) << "METHOD-cifar10-STEPS.toml";
+  const bool of_places = GetParam() == "densecl" || GetParam() == "detcon";
+  EXPECT_TRUE(cifar10 >= 1 || of_places) << "METHOD-cifar10-STEPS.toml";
+  EXPECT_TRUE(!of_places || fs::exists(folder / (GetParam() + "-camvid.toml")));
   EXPECT_GE(pictures, 1) << "METHOD-folder.toml";
 }
 

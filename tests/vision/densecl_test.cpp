@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "vistas/base/error.h"
+#include "vistas/vision/encoders/resnet.h"
 #include "vistas/vision/encoders/vit.h"
 
 namespace vistas::vision {

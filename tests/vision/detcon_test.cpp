@@ -6,6 +6,7 @@
 #include <set>
 
 #include "vistas/base/error.h"
+#include "vistas/vision/encoders/resnet.h"
 #include "vistas/vision/tasks/picture_regions.h"
 
 namespace vistas::vision {
@@ -76,7 +77,7 @@ TEST(DetCon, ARegionIsTheMeanOfItsPlaces) {
   at::Tensor regions = at::full({1, 8, 8}, 255, at::kByte);
   regions[0].slice(0, 0, 4).fill_(1);  // the upper half: the upper two rows of 4 x 4 places
   const learn::Batch batch = batch_of(regions);
-  const at::Tensor map = encoder->stages(batch.views[0].at("pixels")).back();
+  const at::Tensor map = encoder->map(batch.views[0].at("pixels"));
   EXPECT_TRUE(
       at::allclose(method.embed(batch).live[0][0], map[0].slice(1, 0, 2).mean({1, 2}), 1e-5, 1e-6));
 }

@@ -204,7 +204,8 @@ TEST(Recipe, MakerRefusesWhatThePicturesDoNotAllow) {
             "expected 1 or 3 channels. Leave this operation out of the view recipe");
   const ViewRecipe late = parsed("[[view]]\nops = [{ op = \"hflip\" }]");
   EXPECT_EQ(error_of([&] { ViewMaker(late, 3, PixelType::u8); }),
-            "my.toml:2: hflip: expected random_resized_crop, resize or center_crop as the first "
+            "my.toml:2: hflip: expected random_resized_crop, resize, center_crop, scale_jitter or "
+            "letterbox as the first "
             "operation");
 }
 

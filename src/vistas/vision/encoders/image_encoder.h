@@ -12,4 +12,11 @@ class ImageEncoder : public learn::Encoder {
   virtual at::Tensor forward(const at::Tensor& pixels) = 0;
 };
 
+// An encoder whose last features still have their places in the picture.
+class MapEncoder : public ImageEncoder {
+ public:
+  using ImageEncoder::forward;
+  virtual at::Tensor map(const at::Tensor& pixels) = 0;  // [B, dim(), h, w]
+};
+
 }  // namespace vistas::vision

@@ -94,7 +94,7 @@ std::vector<at::Tensor> ResNet::stages(const at::Tensor& pixels) {
 }
 
 at::Tensor ResNet::forward(const at::Tensor& pixels) {
-  return stages(pixels).back().mean({2, 3});
+  return map(pixels).mean({2, 3});
 }
 
 }  // namespace vistas::vision

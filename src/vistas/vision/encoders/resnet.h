@@ -25,13 +25,14 @@ struct ResNetShape {
 
 class ResidualBlock;
 
-class ResNet : public ImageEncoder {
+class ResNet : public MapEncoder {
  public:
   ResNet(const ResNetShape& shape, uint64_t seed);
 
   // Global average of the last stage, [B, dim()].
-  using ImageEncoder::forward;
+  using MapEncoder::forward;
   at::Tensor forward(const at::Tensor& pixels) override;
+  at::Tensor map(const at::Tensor& pixels) override { return stages(pixels).back(); }
   int64_t dim() const override { return dim_; }
 
   // Outputs of the four stages, [B, c, h, w] each, coarser and coarser.

@@ -18,8 +18,8 @@ void DenseClOptions::fields(Fields& f) {
   f.group("projector", projector);
 }
 
-DenseBranch::DenseBranch(std::shared_ptr<ResNet> encoder, const learn::ProjectorOptions& options,
-                         uint64_t seed)
+DenseBranch::DenseBranch(std::shared_ptr<MapEncoder> encoder,
+                         const learn::ProjectorOptions& options, uint64_t seed)
     : encoder_(register_module("encoder", std::move(encoder))),
       whole_(register_module("projector",
                              std::make_shared<learn::Projector>(encoder_->dim(), options, seed))),
@@ -27,7 +27,7 @@ DenseBranch::DenseBranch(std::shared_ptr<ResNet> encoder, const learn::Projector
                                                       encoder_->dim(), options, mix(seed, 1)))) {}
 
 DenseBranch::Output DenseBranch::forward(const at::Tensor& pixels) {
-  const at::Tensor map = encoder_->stages(pixels).back().flatten(2).transpose(1, 2);  // [B, P, F]
+  const at::Tensor map = encoder_->map(pixels).flatten(2).transpose(1, 2);  // [B, P, F]
   const at::Tensor places = places_->forward(map.flatten(0, 1));
   return {whole_->forward(map.mean(1)), places.view({map.size(0), map.size(1), -1}), map};
 }
@@ -40,8 +40,8 @@ at::Tensor matching_places(const at::Tensor& map, const at::Tensor& other) {
 
 namespace {
 
-std::shared_ptr<ResNet> as_resnet(const std::shared_ptr<learn::Encoder>& encoder) {
-  auto network = std::dynamic_pointer_cast<ResNet>(encoder);
+std::shared_ptr<MapEncoder> with_map(const std::shared_ptr<learn::Encoder>& encoder) {
+  auto network = std::dynamic_pointer_cast<MapEncoder>(encoder);
   if (network) return network;
   throw Error(ErrorKind::usage, {.what = "encoder.name: DenseCL compares places of a map",
                                  .got = "an encoder without one",
@@ -54,9 +54,9 @@ DenseCl::DenseCl(const std::shared_ptr<learn::Encoder>& encoder,
                  const std::shared_ptr<learn::Encoder>& teacher, const DenseClOptions& options,
                  uint64_t seed)
     : student_(register_module(
-          "student", std::make_shared<DenseBranch>(as_resnet(encoder), options.projector, seed))),
+          "student", std::make_shared<DenseBranch>(with_map(encoder), options.projector, seed))),
       teacher_(register_module(
-          "teacher", std::make_shared<DenseBranch>(as_resnet(teacher), options.projector, seed))),
+          "teacher", std::make_shared<DenseBranch>(with_map(teacher), options.projector, seed))),
       options_(options) {
   learn::start_teacher(*teacher_, *student_);
   learn::split_batch_norm(*this, options.batch_norm_splits);

@@ -15,7 +15,7 @@
 #include "vistas/learn/method.h"
 #include "vistas/learn/projector.h"
 #include "vistas/learn/teacher.h"
-#include "vistas/vision/encoders/resnet.h"
+#include "vistas/vision/encoders/image_encoder.h"
 
 namespace vistas::vision {
 
@@ -34,7 +34,7 @@ struct DenseClOptions {
 // A network with two heads: on the mean of its last map, and on every place of it.
 class DenseBranch : public torch::nn::Module {
  public:
-  DenseBranch(std::shared_ptr<ResNet> encoder, const learn::ProjectorOptions& options,
+  DenseBranch(std::shared_ptr<MapEncoder> encoder, const learn::ProjectorOptions& options,
               uint64_t seed);
 
   // Of a view [B, C, H, W] with P places in the last map.
@@ -45,11 +45,11 @@ class DenseBranch : public torch::nn::Module {
   };
   Output forward(const at::Tensor& pixels);
 
-  const std::shared_ptr<ResNet>& encoder() const { return encoder_; }
+  const std::shared_ptr<MapEncoder>& encoder() const { return encoder_; }
   int64_t dim() const { return whole_->dim(); }
 
  private:
-  std::shared_ptr<ResNet> encoder_;
+  std::shared_ptr<MapEncoder> encoder_;
   std::shared_ptr<learn::Projector> whole_, places_;
 };
 
@@ -65,7 +65,7 @@ at::Tensor matching_places(const at::Tensor& map, const at::Tensor& other);
 // matches are worth nothing before, and then dense_weight.
 class DenseCl : public learn::Method {
  public:
-  // A usage error unless the encoders are ResNets without a neck.
+  // A usage error unless the encoders are MapEncoders: ResNets without a neck.
   DenseCl(const std::shared_ptr<learn::Encoder>& encoder,
           const std::shared_ptr<learn::Encoder>& teacher, const DenseClOptions& options,
           uint64_t seed);

@@ -14,7 +14,7 @@ at::Tensor region_shares(const at::Tensor& regions, int64_t count, int64_t heigh
 
 DetCon::DetCon(const std::shared_ptr<learn::Encoder>& encoder, const DetConOptions& options,
                uint64_t seed)
-    : encoder_(std::dynamic_pointer_cast<ResNet>(encoder)), options_(options) {
+    : encoder_(std::dynamic_pointer_cast<MapEncoder>(encoder)), options_(options) {
   if (!encoder_) {
     throw Error(ErrorKind::usage, {.what = "encoder.name: DetCon compares regions of a map",
                                    .got = "an encoder without one",
@@ -36,14 +36,16 @@ learn::Embeddings DetCon::embed(const learn::Batch& batch) {
   std::vector<at::Tensor> features;
   at::Tensor rows;
   for (size_t v = 0; v < 2; ++v) {
-    const at::Tensor map = encoder_->stages(batch.views[v].at("pixels")).back();  // [B, F, h, w]
+    const at::Tensor map = encoder_->map(batch.views[v].at("pixels"));  // [B, F, h, w]
     const at::Tensor shares =
-        region_shares(batch.views[v].at("regions"), options_.regions, map.size(2), map.size(3));
+        region_shares(batch.views[v].at("regions"), options_.regions, map.size(2), map.size(3))
+            .to(at::promoteTypes(map.scalar_type(), at::kFloat));
     const at::Tensor area = shares.sum(2, true);  // [B, M, 1]
     // Both views show the same regions, so the first one says which there are.
     if (v == 0) rows = area.flatten().gt(0).nonzero().view(-1);
     const at::Tensor mean =
-        at::bmm(shares, map.flatten(2).transpose(1, 2).to(at::kFloat)) / area.clamp_min(1e-12);
+        at::bmm(shares, map.flatten(2).transpose(1, 2).to(shares.scalar_type())) /
+        area.clamp_min(1e-12);
     features.push_back(mean.flatten(0, 1).index_select(0, rows));
   }
   return {{projector_->forward(features[0]), projector_->forward(features[1])}, {}};

@@ -10,7 +10,7 @@
 #include "vistas/contrast/nt_xent.h"
 #include "vistas/learn/method.h"
 #include "vistas/learn/projector.h"
-#include "vistas/vision/encoders/resnet.h"
+#include "vistas/vision/encoders/image_encoder.h"
 
 namespace vistas::vision {
 
@@ -37,7 +37,7 @@ at::Tensor region_shares(const at::Tensor& regions, int64_t count, int64_t heigh
 // in both views, repel.
 class DetCon : public learn::Method {
  public:
-  // A usage error unless `encoder` is a ResNet without a neck.
+  // A usage error unless `encoder` is a MapEncoder: a ResNet without a neck.
   DetCon(const std::shared_ptr<learn::Encoder>& encoder, const DetConOptions& options,
          uint64_t seed);
 
@@ -50,7 +50,7 @@ class DetCon : public learn::Method {
   int64_t negatives(int64_t batch) const override { return 2 * batch * options_.regions - 2; }
 
  private:
-  std::shared_ptr<ResNet> encoder_;
+  std::shared_ptr<MapEncoder> encoder_;
   std::shared_ptr<learn::Projector> projector_;
   DetConOptions options_;
 };

@@ -98,7 +98,7 @@ RegionHits search_region(const Bundle& bundle, const std::shared_ptr<const Image
   }
   const int64_t stride = network->stride(3);
   const ViewRecipe view = whole_view(bundle.preprocess, side);
-  const auto map = [&](const at::Tensor& pixels) { return network->stages(pixels).back(); };
+  const auto map = [&](const at::Tensor& pixels) { return network->map(pixels); };
   at::Tensor wanted;
   FeatureOptions strict = options;
   strict.on_bad_image = "fail";
