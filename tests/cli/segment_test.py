@@ -22,7 +22,7 @@ class Segment(support.ProgramTest):
         support.write(cls.folder / "red mask.png", cls.mask)
         (cls.folder / "empty").mkdir()
         for command, data, out in (("segment", "masked", "run"), ("detect", "boxed", "other")):
-            epochs = "20" if out == "run" else "1"
+            epochs = "60" if out == "run" else "1"
             result = cls.vistas(command, "train", "scratch", "--data", data, "--out", out,
                                 "--epochs", epochs, *TINY)
             assert result.code == 0, result

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
+
 #include "vistas/base/error.h"
 
 namespace vistas::vision {
@@ -165,7 +167,9 @@ Segmenter::Segmenter(const std::shared_ptr<ImageEncoder>& network, int64_t class
   logits_ = register_module(
       "logits", std::make_shared<learn::Conv2d>(options.channels, classes, 1, 1, 0, generator));
   const at::NoGradGuard no_grad;
-  logits_->weight.normal_(0, 0.01, generator);  // all classes alike at first
+  // As of a linear layer: what suits convolutions with many outputs is far too large for a few.
+  const double most = 1 / std::sqrt(static_cast<double>(options.channels));
+  logits_->weight.uniform_(-most, most, generator);
   bias_ = register_parameter("bias", at::zeros({classes}));
 }
 
