@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <limits>
-#include <regex>
 #include <string>
 #include <vector>
 
@@ -23,22 +22,40 @@ size_t count(const std::string& text, const std::string& part) {
   return out;
 }
 
+// What stands between "<" and ">", tag by tag.
+std::vector<std::string> tags(const std::string& svg) {
+  std::vector<std::string> out;
+  for (size_t at = 0; (at = svg.find('<', at)) != std::string::npos;) {
+    const size_t end = svg.find('>', at);
+    out.push_back(svg.substr(at + 1, end - at - 1));
+    at = end;
+  }
+  return out;
+}
+
+// Of an attribute; NaN if the tag has none of that name.
+double number_in(const std::string& tag, const std::string& name) {
+  const size_t at = tag.find(" " + name + "=\"");
+  return at == std::string::npos ? kNone : std::stod(tag.substr(at + name.size() + 3));
+}
+
 // Every tag is closed in order, and no value is missing.
 void expect_whole(const std::string& svg) {
   std::vector<std::string> open;
-  const std::regex tag("<(/?)([a-z]+)((?: [a-zA-Z0-9-]+=\"[^\"<>]*\")*)(/?)>");
-  size_t tags = 0;
-  for (std::sregex_iterator it(svg.begin(), svg.end(), tag), end; it != end; ++it, ++tags) {
-    if ((*it)[1].length() != 0) {
+  for (const std::string& tag : tags(svg)) {
+    EXPECT_EQ(tag.find('<'), std::string::npos) << tag;
+    EXPECT_EQ(count(tag, "\"") % 2, 0u) << tag;
+    EXPECT_EQ(count(tag, "=\""), count(tag, "\"") / 2) << tag;
+    if (tag.starts_with("/")) {
       ASSERT_FALSE(open.empty());
-      EXPECT_EQ(open.back(), (*it)[2]);
+      EXPECT_EQ("/" + open.back(), tag);
       open.pop_back();
-    } else if ((*it)[4].length() == 0) {
-      open.push_back((*it)[2]);
+    } else if (!tag.ends_with("/")) {
+      open.push_back(tag.substr(0, tag.find(' ')));
     }
   }
   EXPECT_TRUE(open.empty());
-  EXPECT_EQ(tags, count(svg, "<"));  // no "<" is anything else
+  EXPECT_EQ(count(svg, "<"), count(svg, ">"));
   EXPECT_FALSE(has(svg, "nan") || has(svg, "inf"));
 }
 
@@ -47,9 +64,8 @@ struct Mark {
 };
 std::vector<Mark> marks(const std::string& svg) {
   std::vector<Mark> out;
-  const std::regex circle("<circle [^>]*cx=\"([0-9.]+)\" cy=\"([0-9.]+)\"");
-  for (std::sregex_iterator it(svg.begin(), svg.end(), circle), end; it != end; ++it) {
-    out.push_back({std::stod((*it)[1]), std::stod((*it)[2])});
+  for (const std::string& tag : tags(svg)) {
+    if (tag.starts_with("circle ")) out.push_back({number_in(tag, "cx"), number_in(tag, "cy")});
   }
   return out;
 }
@@ -139,9 +155,8 @@ TEST(LabelCurve, LabelsOfTheAxisDoNotOverlap) {
   for (int i = 1; i <= 200; ++i) curve.lines[0].points.push_back({double(i), 1, 1, 1});
   const std::string svg = label_curve_svg(curve);
   std::vector<double> xs;
-  const std::regex label("<text x=\"([0-9.]+)\" y=\"360.0\"");
-  for (std::sregex_iterator it(svg.begin(), svg.end(), label), end; it != end; ++it) {
-    xs.push_back(std::stod((*it)[1]));
+  for (const std::string& tag : tags(svg)) {
+    if (tag.starts_with("text ") && has(tag, "y=\"360.0\"")) xs.push_back(number_in(tag, "x"));
   }
   ASSERT_GT(xs.size(), 5u);
   for (size_t i = 1; i < xs.size(); ++i) EXPECT_GE(xs[i] - xs[i - 1], 43.9);
