@@ -70,7 +70,6 @@ int compare(const Context& context, CompareArguments& a) {
     o.split = measured_dense_split(
         o.task == "detect" ? learn::Modality::boxes : learn::Modality::masks, o.data);
   }
-  fs::create_directories(a.out);
   o.kept = fs::path(a.out) / "trainings.jsonl";
   StatusLine status(context);
   std::string counted;
@@ -102,6 +101,7 @@ int compare(const Context& context, CompareArguments& a) {
     }
   }
   context.print(table.str(context.color, context.width));
+  fs::create_directories(a.out);
   const fs::path curve = fs::path(a.out) / "labels.svg", file = fs::path(a.out) / "compare.json";
   write_file_atomic(curve, curve_of(a, rows));
   write_file_atomic(file, json.dump(2) + "\n");

@@ -185,6 +185,14 @@ fs::path OutputFiles::of(int64_t i) const {
   return file;
 }
 
+std::string percent(double score) {
+  return score < 0 ? "-" : fmt::format("{:.1f}", 100 * score);
+}
+
+nlohmann::json score_or_null(double score) {
+  return score < 0 ? nlohmann::json() : nlohmann::json(score);
+}
+
 void print_problems(const Context& context, const recipe::DenseData& data) {
   const std::string summary = data.problems().summary();
   if (!summary.empty()) context.print(summary + "\n");

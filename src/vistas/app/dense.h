@@ -36,6 +36,10 @@ class OutputFiles {
   std::vector<std::filesystem::path> files_;
 };
 
+// A score of 0 .. 1 in per cent, and as JSON; below 0 there is none.
+std::string percent(double score);
+nlohmann::json score_or_null(double score);
+
 // Prints what was left out of the annotations, if anything.
 void print_problems(const Context& context, const recipe::DenseData& data);
 

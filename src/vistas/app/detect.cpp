@@ -23,26 +23,21 @@ struct DetectArguments {
   vision::FeatureOptions features{.batch = 8};
 };
 
-std::string percent(double x) {
-  return x < 0 ? "-" : fmt::format("{:.1f}", 100 * x);
-}
-
 nlohmann::json to_json(const measure::DetectionScores& s, const std::vector<std::string>& names) {
-  const auto value = [](double x) { return x < 0 ? nlohmann::json() : nlohmann::json(x); };
-  nlohmann::json json = {{"AP", value(s.ap)},
-                         {"AP50", value(s.ap50)},
-                         {"AP75", value(s.ap75)},
-                         {"AP_small", value(s.ap_small)},
-                         {"AP_medium", value(s.ap_medium)},
-                         {"AP_large", value(s.ap_large)},
-                         {"AR1", value(s.ar1)},
-                         {"AR10", value(s.ar10)},
-                         {"AR100", value(s.ar100)}};
+  nlohmann::json json = {{"AP", score_or_null(s.ap)},
+                         {"AP50", score_or_null(s.ap50)},
+                         {"AP75", score_or_null(s.ap75)},
+                         {"AP_small", score_or_null(s.ap_small)},
+                         {"AP_medium", score_or_null(s.ap_medium)},
+                         {"AP_large", score_or_null(s.ap_large)},
+                         {"AR1", score_or_null(s.ar1)},
+                         {"AR10", score_or_null(s.ar10)},
+                         {"AR100", score_or_null(s.ar100)}};
   for (size_t c = 0; c < names.size(); ++c) {
-    json["classes"][names[c]] = {{"AP", value(s.class_ap[c])},
-                                 {"AP50", value(s.class_ap50[c])},
-                                 {"AP75", value(s.class_ap75[c])},
-                                 {"AR100", value(s.class_ar100[c])}};
+    json["classes"][names[c]] = {{"AP", score_or_null(s.class_ap[c])},
+                                 {"AP50", score_or_null(s.class_ap50[c])},
+                                 {"AP75", score_or_null(s.class_ap75[c])},
+                                 {"AR100", score_or_null(s.class_ar100[c])}};
   }
   return json;
 }

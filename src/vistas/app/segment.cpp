@@ -22,10 +22,6 @@ struct SegmentArguments {
   vision::FeatureOptions features{.batch = 8};
 };
 
-std::string percent(double x) {
-  return x < 0 ? "-" : fmt::format("{:.1f}", 100 * x);
-}
-
 int evaluate(const Context& context, SegmentArguments& a) {
   const vision::DenseBundle bundle = vision::load_dense_bundle(a.run, kMasks);
   if (a.annotations.split.empty()) a.annotations.split = measured_dense_split(kMasks, a.data);
@@ -39,14 +35,13 @@ int evaluate(const Context& context, SegmentArguments& a) {
   const measure::SegmentationScores& s = result.scores;
   look::Table table({"class", "IoU", "accuracy"});
   table.add({"all (mean)", percent(s.miou), percent(s.mean_class_accuracy)}, true);
-  const auto value = [](double x) { return x < 0 ? nlohmann::json() : nlohmann::json(x); };
-  nlohmann::json json = {{"mIoU", value(s.miou)},
-                         {"pixel_accuracy", value(s.pixel_accuracy)},
-                         {"mean_class_accuracy", value(s.mean_class_accuracy)}};
+  nlohmann::json json = {{"mIoU", score_or_null(s.miou)},
+                         {"pixel_accuracy", score_or_null(s.pixel_accuracy)},
+                         {"mean_class_accuracy", score_or_null(s.mean_class_accuracy)}};
   for (size_t c = 0; c < names.size(); ++c) {
     table.add({names[c], percent(s.class_iou[c]), percent(s.class_accuracy[c])});
-    json["classes"][names[c]] = {{"IoU", value(s.class_iou[c])},
-                                 {"accuracy", value(s.class_accuracy[c])}};
+    json["classes"][names[c]] = {{"IoU", score_or_null(s.class_iou[c])},
+                                 {"accuracy", score_or_null(s.class_accuracy[c])}};
   }
   const int64_t ignore = std::get<vision::MaskedPictures>(data.truth).ignore;
   context.print(table.str(context.color, context.width));

@@ -35,7 +35,8 @@ class StepProgress : public learn::TrainObserver {
   std::string doing_;
 };
 
-// Trainings that an earlier call has finished, by model, labels, seed and settings; a line each.
+// Trainings that an earlier call has finished, a line each. The key has all that a result depends
+// on: split, settings, the data and the weights of the backbone.
 class Kept {
  public:
   explicit Kept(std::filesystem::path file) : file_(std::move(file)) {
@@ -64,6 +65,7 @@ class Kept {
     line["key"] = key;
     line["value"] = result.value;
     line["labelled"] = result.labelled;
+    std::filesystem::create_directories(file_.parent_path());
     std::ofstream out(file_, std::ios::app);
     out << (cut_short_ ? "\n" : "") << line.dump() << "\n";
     cut_short_ = false;
@@ -78,6 +80,13 @@ class Kept {
   bool cut_short_ = false;  // its last line, by a killed run
   std::map<std::string, Result> values_;
 };
+
+// Of a run's encoder, which may have been trained anew at the same place; 0 without a run.
+uint64_t weights_hash(const std::string& model) {
+  if (!is_run(model)) return 0;
+  const auto file = vision::find_bundle(model) / "encoder.safetensors";
+  return std::hash<std::string>{}(read_file(file));
+}
 
 // Detectors or segmenters.
 class DenseComparison {
@@ -139,7 +148,10 @@ class DenseComparison {
 
   void measure(const std::string& model, const std::string& labels, int64_t seed) {
     const auto config = config_for(model, labels, seed);
-    const std::string key = fmt::format("{}\n{}", options_.split, config->to_toml());
+    DenseTraining training(*config);
+    const std::string key =
+        fmt::format("{}\n{}\n{:016x} {:016x}", options_.split, config->to_toml(),
+                    training.fingerprint(), weights_hash(model));
     const std::string doing = fmt::format(
         "{} of {}: {} on {} of the labels, seed {}", ++count_,
         options_.models.size() * options_.labels.size() * static_cast<size_t>(options_.seeds),
@@ -149,7 +161,7 @@ class DenseComparison {
     if (known != nullptr) {
       result = *known;
     } else {
-      result = train_and_score(*config, doing);
+      result = train_and_score(*config, training, doing);
       if (stop_) return;
       kept_.add(key, {{"model", model}, {"labels", labels}, {"seed", seed}}, result);
     }
@@ -161,8 +173,8 @@ class DenseComparison {
               result.value);
   }
 
-  Kept::Result train_and_score(DenseConfig& config, const std::string& doing) const {
-    DenseTraining training(config);
+  Kept::Result train_and_score(const DenseConfig& config, DenseTraining& training,
+                               const std::string& doing) const {
     const learn::TrainParts parts = training.parts();
     StepProgress observer(progress_, "training " + doing);
     learn::Trainer(parts).run(nullptr, observer, stop_);

@@ -49,10 +49,6 @@ Placement scaled_placement(const Extent& picture, const Extent& view, double sca
           {down.to, across.to, down.to_size, across.to_size}};
 }
 
-void add_fill(Fields& f, double& fill) {
-  f.add("fill", fill, "value of what the picture does not cover: 0 black .. 1 white", {0, 1});
-}
-
 // The part resized to the box `to` of a view that is filled elsewhere.
 void frame_into(const ImageView& part, const Box& to, const Extent& view,
                 const ResizeOptions& options, double fill, ViewState& state) {
@@ -163,10 +159,21 @@ void CenterCrop::frame(const ImageView& part, const Box&, const Extent& view, bo
   resized_crop(part, whole(part), full_height, full_width, options, state.resize, state.image);
 }
 
+void InProportion::fields(Fields& f) {
+  f.add("fill", fill_, "value of what the picture does not cover: 0 black .. 1 white", {0, 1});
+  add_interpolation(f, interpolation_);
+}
+
+void InProportion::frame(const ImageView& part, const Box& to, const Extent& view, bool mirror,
+                         ViewState& state) const {
+  frame_into(part, to, view,
+             {.interpolation = interpolation_named(interpolation_), .mirror = mirror}, fill_,
+             state);
+}
+
 void ScaleJitter::fields(Fields& f) {
   f.add("scale", scale_, "of the picture, 1: as large as fits into the view", {0.01, 100});
-  add_fill(f, fill_);
-  add_interpolation(f, interpolation_);
+  InProportion::fields(f);
 }
 
 void ScaleJitter::prepare(const std::string& where) {
@@ -179,27 +186,8 @@ Placement ScaleJitter::place(const Extent& picture, const Extent& view, Draws& d
                           [&](int n) { return static_cast<int>(draws.below(n)); });
 }
 
-void ScaleJitter::frame(const ImageView& part, const Box& to, const Extent& view, bool mirror,
-                        ViewState& state) const {
-  frame_into(part, to, view,
-             {.interpolation = interpolation_named(interpolation_), .mirror = mirror}, fill_,
-             state);
-}
-
-void Letterbox::fields(Fields& f) {
-  add_fill(f, fill_);
-  add_interpolation(f, interpolation_);
-}
-
 Placement Letterbox::place(const Extent& picture, const Extent& view, Draws&) const {
   return scaled_placement(picture, view, fitting_scale(picture, view), [](int) { return 0; });
-}
-
-void Letterbox::frame(const ImageView& part, const Box& to, const Extent& view, bool mirror,
-                      ViewState& state) const {
-  frame_into(part, to, view,
-             {.interpolation = interpolation_named(interpolation_), .mirror = mirror}, fill_,
-             state);
 }
 
 }  // namespace vistas::vision

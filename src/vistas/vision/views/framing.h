@@ -48,35 +48,35 @@ class CenterCrop final : public Framing {
   std::string interpolation_ = "bilinear";
 };
 
-// The picture in its own proportions, scaled by U(scale) times what makes it fit into the view:
-// where it is then larger than the view, a window of it drawn evenly; where it is smaller, at a
-// place drawn evenly, the rest filled (large scale jitter: Ghiasi et al., "Simple copy-paste",
-// CVPR 2021).
-class ScaleJitter final : public Framing {
+// The picture in its own proportions, with `fill` where it does not cover the view.
+class InProportion : public Framing {
  public:
   void fields(Fields& f) override;
-  void prepare(const std::string& where) override;
-  Placement place(const Extent& picture, const Extent& view, Draws& draws) const override;
   void frame(const ImageView& part, const Box& to, const Extent& view, bool mirror,
              ViewState& state) const override;
 
  private:
-  Spread scale_{0.5, 2.0};
   double fill_ = 0.5;
   std::string interpolation_ = "bilinear";
 };
 
-// The same without chance: as large as fits, in the top left corner.
-class Letterbox final : public Framing {
+// Scaled by U(scale) times what makes it fit into the view: where it is then larger than the view,
+// a window of it drawn evenly; where it is smaller, at a place drawn evenly (large scale jitter:
+// Ghiasi et al., "Simple copy-paste", CVPR 2021).
+class ScaleJitter final : public InProportion {
  public:
   void fields(Fields& f) override;
+  void prepare(const std::string& where) override;
   Placement place(const Extent& picture, const Extent& view, Draws& draws) const override;
-  void frame(const ImageView& part, const Box& to, const Extent& view, bool mirror,
-             ViewState& state) const override;
 
  private:
-  double fill_ = 0.5;
-  std::string interpolation_ = "bilinear";
+  Spread scale_{0.5, 2.0};
+};
+
+// As large as fits, in the top left corner.
+class Letterbox final : public InProportion {
+ public:
+  Placement place(const Extent& picture, const Extent& view, Draws& draws) const override;
 };
 
 }  // namespace vistas::vision
