@@ -309,6 +309,23 @@ TEST(Optimizer, LayersBelowLearnMoreSlowly) {
   EXPECT_THROW(make_optimizer(options, parameters()), Error);
 }
 
+TEST(Optimizer, LearningRatesDecayFromStageToStageOfAResNet) {
+  NamedTensors all;
+  for (const char* name :
+       {"network.backbone.bn1.weight", "network.backbone.layer1.0.conv1.weight",
+        "network.backbone.layer2.1.bn1.weight", "network.pyramid.inner.0.weight"}) {
+    all.emplace_back(name, at::zeros({2, 2}).requires_grad_(true));
+    all.back().second.mutable_grad() = at::ones({2, 2});
+  }
+  OptimizerOptions options{.name = OptimizerName::sgd, .weight_decay = 0, .layer_decay = 0.5};
+  options.momentum = 0;
+  make_optimizer(options, all)->step(1);
+  const double expected[] = {0.125, 0.25, 0.5, 1};
+  for (size_t i = 0; i < all.size(); ++i) {
+    EXPECT_DOUBLE_EQ(all[i].second[0][0].item<double>(), -expected[i]) << all[i].first;
+  }
+}
+
 TEST(Optimizer, MisuseIsNamed) {
   EXPECT_THROW(make_optimizer({.momentum = 0, .nesterov = true}, parameters()), Error);
   EXPECT_THROW(make_optimizer({}, {{"index", at::ones({2}, at::kLong)}}), Error);

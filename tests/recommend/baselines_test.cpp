@@ -85,6 +85,14 @@ TEST(ItemKnn, KeepsTheNearestNeighbours) {
   EXPECT_FLOAT_EQ(got.values[1], 2 / std::sqrt(6.0f));
 }
 
+TEST(ItemKnn, OfEquallyNearItemsTheLaterIsANeighbour) {
+  // One user has all four items: all are equally near, an item to itself too.
+  const OwnIdLists one{.starts = {0, 4}, .ids = {0, 1, 2, 3}};
+  const measure::SparseRows got =
+      item_neighbours(one.view(), 4, {.weights = ItemWeights::cosine, .neighbours = 2});
+  EXPECT_EQ(got.indices, (std::vector<int32_t>{2, 3, 2, 3, 2, 3, 2, 3}));
+}
+
 TEST(ItemKnn, ListsAreSumsOverTheUsersItems) {
   const OwnIdLists lists = random_interactions(30, 40);
   const ItemKnnOptions options{.weights = ItemWeights::bm25, .neighbours = 6};

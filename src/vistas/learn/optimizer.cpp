@@ -187,11 +187,10 @@ void OptimizerOptions::fields(Fields& f) {
         "weight decay at the end of the run, along a cosine; -1: the same throughout", {-1, 10});
   f.add("exclude_bias_and_norm", exclude_bias_and_norm, "no decay for biases and norms");
   f.add("bias_lr_scale", bias_lr_scale, "learning rate of biases and norms, relative", {0, 1e3});
-  f.add(
-      "layer_decay", layer_decay,
-      "layer-wise decay of the learning rate: that of a layer of a transformer relative to the one "
-      "above it; 1: the same for all",
-      {0.01, 1});
+  f.add("layer_decay", layer_decay,
+        "layer-wise decay of the learning rate: that of a layer of a transformer or a stage of a "
+        "ResNet relative to what is above it; 1: the same for all",
+        {0.01, 1});
   f.add("momentum", momentum, "sgd, lars: momentum", {0, 1});
   f.add("dampening", dampening, "sgd: dampening of the momentum", {0, 1});
   f.add("nesterov", nesterov, "sgd, lars: Nesterov momentum");
@@ -230,13 +229,17 @@ Optimizer::Optimizer(const OptimizerOptions& options, const NamedTensors& parame
 }
 
 // decay^(L - n) for layer n of 0 .. L - 1, decay^(L + 1) for the embeddings below them, 1 for what
-// is above. Clark et al., "ELECTRA", 2020; Bao et al., "BEiT", 2022.
+// is above. Clark et al., "ELECTRA", 2020; Bao et al., "BEiT", 2022. The four stages of a ResNet,
+// "layer1" to "layer4", are layers of it, with the first convolution below them.
 void Optimizer::scale_layers() {
-  static const std::regex numbered(R"((?:^|[._])layers?[._](\d+)\.)");
+  static const std::regex numbered(R"((?:^|[._])(?:layers?[._](\d+)|layer([1-9]))\.)");
+  static const std::regex lowest(R"(embeddings\.|(?:^|\.)(?:conv1|bn1)\.)");
   const auto layer_of = [](const std::string& name) {
     std::smatch match;
-    if (std::regex_search(name, match, numbered)) return std::stoi(match[1]);
-    return name.find("embeddings.") == std::string::npos ? std::numeric_limits<int>::max() : -1;
+    if (std::regex_search(name, match, numbered)) {
+      return match[1].matched ? std::stoi(match[1]) : std::stoi(match[2]) - 1;
+    }
+    return std::regex_search(name, lowest) ? -1 : std::numeric_limits<int>::max();
   };
   int layers = 0;
   for (const Parameter& p : parameters_) {
@@ -245,7 +248,7 @@ void Optimizer::scale_layers() {
   }
   if (layers == 0) {
     throw Error(ErrorKind::usage, {.what = "optimizer.layer_decay: no parameter has a layer number",
-                                   .expected = "an encoder with layers, such as a transformer",
+                                   .expected = "a transformer or a ResNet",
                                    .fix = "Leave optimizer.layer_decay at 1"});
   }
   for (Parameter& p : parameters_) {

@@ -32,8 +32,8 @@ struct ItemKnnOptions {
   double k1 = 1.2, b = 0.75;
 };
 
-// The neighbours j of each item i by similarity sum_u w_iu w_ju, those of equal similarity by lower
-// item; row i has them ascending. As CosineRecommender, TFIDFRecommender and BM25Recommender of
+// The neighbours j of each item i by similarity sum_u w_iu w_ju, of equal ones the higher items, as
+// implicit keeps them; row i has them ascending. As CosineRecommender, TFIDFRecommender and BM25Recommender of
 // implicit 0.7.3.
 measure::SparseRows item_neighbours(const IdLists& train, int64_t items,
                                     const ItemKnnOptions& options = {});

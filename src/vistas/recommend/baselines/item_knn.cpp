@@ -82,6 +82,7 @@ measure::SparseRows item_neighbours(const IdLists& train, int64_t items,
   const OwnIdLists transposed_lists = transposed(train, items);
   const IdLists users_of_items = transposed_lists.view();
   const Weights w = weights_of(users_of_items, train, options);
+  // top_k_of prefers lower columns, so column c stands for item `items - 1 - c`.
   const search::TopK best =
       search::top_k_of(items, items, options.neighbours, {}, [&](int64_t i, std::span<float> out) {
         std::ranges::fill(out, kNothing);
@@ -92,7 +93,8 @@ measure::SparseRows item_neighbours(const IdLists& train, int64_t items,
           for (const int32_t j : train[u]) sums.add(static_cast<size_t>(j), square);
         }
         sums.take([&](size_t j, double sum) {
-          out[j] = static_cast<float>(w.item[static_cast<size_t>(i)] * w.item[j] * sum);
+          out[out.size() - 1 - j] =
+              static_cast<float>(w.item[static_cast<size_t>(i)] * w.item[j] * sum);
         });
       });
   measure::SparseRows rows{.columns = items};
@@ -101,9 +103,10 @@ measure::SparseRows item_neighbours(const IdLists& train, int64_t items,
   for (int64_t i = 0; i < items; ++i) {
     row.clear();
     for (int64_t place = i * width; place < (i + 1) * width; ++place) {
-      const int64_t j = best.indices.const_data_ptr<int64_t>()[place];
-      if (j < 0) break;
-      row.emplace_back(static_cast<int32_t>(j), best.scores.const_data_ptr<float>()[place]);
+      const int64_t column = best.indices.const_data_ptr<int64_t>()[place];
+      if (column < 0) break;
+      row.emplace_back(static_cast<int32_t>(items - 1 - column),
+                       best.scores.const_data_ptr<float>()[place]);
     }
     std::ranges::sort(row);
     for (const auto& [j, similarity] : row) {
