@@ -16,6 +16,7 @@
 
 #include "support/errors.h"
 #include "support/options_round_trip.h"
+#include "support/processes.h"
 #include "vistas/base/files.h"
 #include "vistas/base/random.h"
 #include "vistas/learn/gradient_cache.h"
@@ -360,20 +361,25 @@ double largest_of(const Gradients& gradients) {
   return largest;
 }
 
+learn::TrainParts in_float64(const ImageConfig& config, int64_t steps) {
+  learn::TrainParts parts = parts_of(config, steps);
+  parts.method =
+      config.method->build([](uint64_t seed) { return std::make_shared<NoBatchNorm>(seed); }, 3);
+  for (auto& [name, tensor] : learn::named_tensors(*parts.method)) {
+    if (tensor.is_floating_point()) tensor.set_data(tensor.to(at::kDouble));
+  }
+  return parts;
+}
+
 // Of the second step, which meets what the first one left in queues, teachers and centres. Without
 // batch norm, which sees micro-batches apart, and in float64: biases that a loss hardly sees have
 // gradients of little more than float32's noise.
 Gradients gradients_of(const Variant& variant, int64_t micro_batch) {
   const ImageConfig config = without_batch_norm(variant);
-  learn::TrainParts parts = parts_of(config, 2);
+  learn::TrainParts parts = in_float64(config, 2);
   parts.train.micro_batch = micro_batch;
-  parts.method =
-      config.method->build([](uint64_t seed) { return std::make_shared<NoBatchNorm>(seed); }, 3);
   for (const auto& module : parts.method->modules()) {
     EXPECT_EQ(std::dynamic_pointer_cast<learn::BatchNorm>(module), nullptr);
-  }
-  for (auto& [name, tensor] : learn::named_tensors(*parts.method)) {
-    if (tensor.is_floating_point()) tensor.set_data(tensor.to(at::kDouble));
   }
   Watch watch;
   learn::Trainer(parts).run(nullptr, watch, watch.stop);
@@ -391,6 +397,54 @@ TEST_P(VariantContract, MicroBatchesHaveTheGradientsOfTheWholeBatch) {
       const double error = (parts.at(name) - gradient).abs().max().item<double>();
       EXPECT_LE(error, 1e-12 * largest) << name << " in parts of " << micro_batch;
     }
+  }
+}
+
+// Of the third step, which meets what the first ones left in queues, teachers and centres; the
+// second is the first whose gradients travel in buckets. With the batch norm of the heads.
+struct ThirdStep {
+  double loss = 0;
+  Gradients gradients;
+  std::map<std::string, at::Tensor> buffers;
+};
+
+ThirdStep third_step(const Variant& variant, int64_t micro_batch = 0) {
+  ImageConfig config = config_of(variant.method, variant.settings);
+  const Fields fields = config.fields();
+  for (const Field& field : fields.all()) {
+    if (field.name == "method.batch_norm_splits") field.set(Value{.data = int64_t{1}});
+    if (field.name == "method.freeze_epochs") field.set(Value{.data = int64_t{0}});
+  }
+  learn::TrainParts parts = in_float64(config, 3);
+  parts.train.micro_batch = micro_batch;
+  Watch watch;
+  learn::Trainer(parts).run(nullptr, watch, watch.stop);
+  ThirdStep out{
+      .loss = watch.reports.back().loss, .gradients = take_gradients(*parts.method), .buffers = {}};
+  for (const auto& item : parts.method->named_buffers()) out.buffers[item.key()] = item.value();
+  return out;
+}
+
+TEST_P(VariantContract, ProcessesHaveTheLossAndGradientsOfTheWholeBatch) {
+  const ThirdStep whole = third_step(GetParam());
+  const double largest = largest_of(whole.gradients);
+  EXPECT_GT(largest, 1e-4);
+  for (const int64_t processes : {2, 3}) {  // 16 samples: 8 each; 6, 5 and 5
+    test::in_processes(processes, [&](int64_t rank) {
+      const ThirdStep part = third_step(GetParam());
+      const std::string who = " in " + std::to_string(rank) + " of " + std::to_string(processes);
+      EXPECT_NEAR(part.loss, whole.loss, 1e-8 * std::abs(whole.loss)) << who;
+      ASSERT_EQ(part.gradients.size(), whole.gradients.size()) << who;
+      for (const auto& [name, gradient] : whole.gradients) {
+        const double error = (part.gradients.at(name) - gradient).abs().max().item<double>();
+        EXPECT_LE(error, 1e-8 * largest) << name << who;
+      }
+      for (const auto& [name, buffer] : whole.buffers) {
+        const double error =
+            (part.buffers.at(name) - buffer).to(at::kDouble).abs().max().item<double>();
+        EXPECT_LE(error, 1e-8) << name << who;
+      }
+    });
   }
 }
 

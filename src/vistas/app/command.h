@@ -16,9 +16,10 @@ struct Context {
   bool color = false;     // standard output is a terminal that wants colour
   bool terminal = false;  // standard error is a terminal
   int width = 100;        // of the terminal
+  bool silent = false;    // another process of the group speaks
 
-  // Standard output belongs to the JSON result alone.
-  bool quiet() const { return json_path == "-"; }
+  // Standard output belongs to the JSON result alone, or to another process.
+  bool quiet() const { return silent || json_path == "-"; }
   // Prints for people, unless standard output belongs to the JSON.
   void print(const std::string& text) const;
   // Writes the machine-readable result where --json asked for it.

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <vector>
 
+#include "vistas/learn/group.h"
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
 #include "vistas/recipe/run_files.h"
@@ -138,7 +139,9 @@ void limit_time(recipe::Config& config, double seconds, recipe::Training& traini
   // Some of the time goes into reports, checkpoints and scores.
   constexpr double kShareOfSteps = 0.95;
   const auto fit = static_cast<int64_t>((seconds - spent) * kShareOfSteps / step);
-  config.train.steps = std::clamp<int64_t>(fit, 1, trainer.total_steps());
+  // The first process of a group decides for all.
+  const double agreed = learn::Group::current().broadcast(static_cast<double>(fit));
+  config.train.steps = std::clamp<int64_t>(static_cast<int64_t>(agreed), 1, trainer.total_steps());
 }
 
 }  // namespace vistas::app

@@ -160,7 +160,7 @@ void Context::print(const std::string& text) const {
 }
 
 void Context::write_json(const nlohmann::json& result) const {
-  if (json_path.empty()) return;
+  if (json_path.empty() || silent) return;
   const std::string text = result.dump(2) + "\n";
   if (json_path == "-") {
     std::cout << text << std::flush;

@@ -3,6 +3,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 
 #include "vistas/app/estimate.h"
 #include "vistas/app/shared.h"
@@ -11,6 +13,7 @@
 #include "vistas/app/train_display.h"
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
+#include "vistas/learn/group.h"
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
 #include "vistas/recipe/config.h"
@@ -119,7 +122,24 @@ void print_settings(const Context& context, const recipe::Config& config,
   context.print(table.str(context.color, context.width) + "\n");
 }
 
-TrainOutcome run_training(const Context& context, const RunFolder& run, learn::Trainer& trainer,
+// A usage error unless all processes of the group have the same recipe and data.
+void check_same_in_group(const recipe::Config& config, const recipe::Training& training) {
+  const auto hash = [](uint64_t value) { return static_cast<int64_t>(value); };
+  const at::Tensor all = learn::Group::current().gather(at::tensor(
+      {hash(std::hash<std::string>{}(config.to_toml())), hash(training.fingerprint())}, at::kLong));
+  for (int64_t process = 1; process < all.size(0); ++process) {
+    for (int64_t column = 0; column < 2; ++column) {
+      if (all[process][column].equal(all[0][column])) continue;
+      throw Error(ErrorKind::usage,
+                  {.what = fmt::format("process {} of the group has another {} than the first",
+                                       process, column == 0 ? "recipe" : "data set"),
+                   .expected = "the same command and the same files on every machine"});
+    }
+  }
+}
+
+// Process 0 of a group alone has a run.
+TrainOutcome run_training(const Context& context, const RunFolder* run, learn::Trainer& trainer,
                           const recipe::Training& training) {
   TrainOutcome outcome;
   outcome.first_step = trainer.step();
@@ -129,19 +149,21 @@ TrainOutcome run_training(const Context& context, const RunFolder& run, learn::T
   const auto name_left_out = [&] {
     outcome.left_out = training.left_out();
     const std::string& summary = outcome.left_out.summary;
-    if (summary.empty()) return;
-    run.log(summary);
+    if (summary.empty() || run == nullptr) return;
+    run->log(summary);
     context.print(summary + "\n");
   };
   try {
     TrainDisplay display(context, training.unit());
-    static_cast<learn::TrainResult&>(outcome) = trainer.run(&run, display, stop_flag());
+    learn::TrainObserver silent;
+    static_cast<learn::TrainResult&>(outcome) =
+        trainer.run(run, run != nullptr ? display : silent, stop_flag());
   } catch (const Error& error) {
     name_left_out();
-    if (error.kind() != ErrorKind::numeric) throw;
+    if (error.kind() != ErrorKind::numeric || run == nullptr) throw;
     throw Error(error.kind(),
                 {.what = error.what(),
-                 .fix = "The last checkpoint is usable: " + run.checkpoint("last").string()});
+                 .fix = "The last checkpoint is usable: " + run->checkpoint("last").string()});
   }
   name_left_out();
   return outcome;
@@ -153,13 +175,15 @@ TrainOutcome train_once(const Context& context, recipe::Config& config, const fs
   const auto training = config.open();
   if (max_seconds > 0) limit_time(config, max_seconds, *training);
   learn::Trainer trainer(training->parts());
+  config.train.steps = trainer.total_steps();
+  check_same_in_group(config, *training);
+  if (!learn::Group::current().first()) return run_training(context, nullptr, trainer, *training);
   const bool is_new = !fs::exists(out);
   const RunFolder run = RunFolder::create(out);
-  config.train.steps = trainer.total_steps();
   recipe::write_run_files(run, config, *training);
   print_settings(context, config, trainer, *training, out);
   try {
-    return run_training(context, run, trainer, *training);
+    return run_training(context, &run, trainer, *training);
   } catch (const Error& error) {
     // Nothing is left of what cannot be trained.
     if (is_new && trainer.step() == 0 && error.kind() != ErrorKind::numeric) fs::remove_all(out);
@@ -214,6 +238,8 @@ TrainOutcome resume_in(const Context& context, const TrainArguments& a, const fs
   }
   recipe::check_same_data(run, *training);
   learn::Trainer trainer(training->parts());
+  check_same_in_group(*config, *training);
+  if (!learn::Group::current().first()) return run_training(context, nullptr, trainer, *training);
   if (run.has_checkpoint()) {
     trainer.resume(run);
   } else {  // killed before the first one was whole
@@ -224,7 +250,12 @@ TrainOutcome resume_in(const Context& context, const TrainArguments& a, const fs
     context.print(fmt::format("{}: going on at step {} of {}\n", folder.string(), trainer.step(),
                               trainer.total_steps()));
   }
-  return run_training(context, run, trainer, *training);
+  return run_training(context, &run, trainer, *training);
+}
+
+// Whether a run begins in `folder` or in the choice of its length.
+bool holds_training(const fs::path& folder) {
+  return RunFolder::holds_run(folder) || RunFolder::holds_run(folder / kChoice);
 }
 
 int resume(const Context& context, const TrainArguments& a) {
@@ -259,7 +290,22 @@ std::string settings_help(const TrainArguments& a) {
   return text;
 }
 
-int train(const Context& context, const TrainArguments& a) {
+int train(const Context& given, const TrainArguments& a) {
+  Context context = given;
+  std::optional<learn::Membership> membership;
+  const auto place = learn::place_from_environment();
+  if (place) {
+    membership.emplace(*place);
+    context.silent = place->rank > 0;
+  }
+  const fs::path out = a.out.empty() ? default_out(a) : a.out;
+  const bool restarted = place && place->restarts > 0 && a.resume.empty();
+  if (restarted && learn::Group::current().any(holds_training(out))) {
+    TrainArguments again = a;
+    again.resume = out.string();
+    again.max_time.clear();
+    return resume(context, again);
+  }
   if (a.list_settings) {
     context.print(settings_help(a));
     return 0;
@@ -268,7 +314,6 @@ int train(const Context& context, const TrainArguments& a) {
   const double seconds = a.max_time.empty() ? 0 : parse_duration(a.max_time);
   const auto config = new_config(a);
   if (a.dry_run) return dry_run(context, *config);
-  const fs::path out = a.out.empty() ? default_out(a) : a.out;
   return report_training(context, out, train_into(context, *config, out, seconds));
 }
 
@@ -291,7 +336,7 @@ std::unique_ptr<recipe::Config> config_for(const std::string& input, const Value
 
 TrainOutcome train_into(const Context& context, recipe::Config& config, const fs::path& out,
                         double max_seconds) {
-  RunFolder::check_free(out);
+  if (learn::Group::current().first()) RunFolder::check_free(out);
   if (!config.chooses_length()) return train_once(context, config, out, max_seconds);
   const TrainOutcome chosen = train_once(context, config, out / kChoice, max_seconds / 2);
   return chosen.stopped ? chosen : train_again(context, out);

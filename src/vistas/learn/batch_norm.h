@@ -20,10 +20,10 @@ struct BatchNormOptions {
 // y = (x - mean) / sqrt(var + eps) weight + bias, then + residual where one is given, then ReLU
 // where asked for. x, residual [B, C] or [B, C, H, W].
 //
-// In training mean and (biased) var are those of the batch and the running statistics move by
-// `momentum` towards them (variance unbiased); otherwise they are the running statistics. Throws a
-// usage error for a training batch of one value a channel. Ioffe and Szegedy, "Batch
-// normalization", 2015.
+// In training mean and (biased) var are those of the batch, of all processes of the group, and the
+// running statistics move by `momentum` towards them (variance unbiased); otherwise they are the
+// running statistics. Throws a usage error for a training batch of one value a channel in one
+// process. Ioffe and Szegedy, "Batch normalization", 2015.
 at::Tensor batch_norm_act(const at::Tensor& x, const BatchNormState& state,
                           const BatchNormOptions& options, const at::Tensor& residual = {});
 

@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -62,9 +63,12 @@ class Replay {
   RunningStatisticsShare rest_{0};
 };
 
+using BeforeBackward = std::function<void(const std::vector<at::Tensor>& outputs)>;
+
 // Backward through the graph of a micro-batch, whose rows of the whole begin at begin[i] in the
 // i-th live embedding.
-void send_back(const Embeddings& part, const Embeddings& whole, const std::vector<int64_t>& begin) {
+void send_back(const Embeddings& part, const Embeddings& whole, const std::vector<int64_t>& begin,
+               const BeforeBackward& before) {
   std::vector<at::Tensor> outputs, gradients;
   for (size_t i = 0; i < part.live.size(); ++i) {
     const at::Tensor& gradient = whole.live[i].grad();
@@ -73,7 +77,9 @@ void send_back(const Embeddings& part, const Embeddings& whole, const std::vecto
     outputs.push_back(part.live[i]);
     gradients.push_back(gradient.slice(0, begin[i], begin[i] + part.live[i].size(0)));
   }
-  if (!outputs.empty()) torch::autograd::backward(outputs, gradients);
+  if (outputs.empty()) return;
+  if (before) before(outputs);
+  torch::autograd::backward(outputs, gradients);
 }
 
 }  // namespace
@@ -113,7 +119,8 @@ EmbeddedBatch embed_micro_batches(const MicroBatches& micro_batches) {
   return whole;
 }
 
-void replay_micro_batches(Method& method, const MicroBatches& micro_batches, EmbeddedBatch& whole) {
+void replay_micro_batches(Method& method, const MicroBatches& micro_batches, EmbeddedBatch& whole,
+                          const BeforeBackward& before_last) {
   std::vector<int64_t> begin;
   for (size_t i = 0; i < whole.last.live.size(); ++i) {
     begin.push_back(whole.embeddings.live[i].size(0) - whole.last.live[i].size(0));
@@ -121,11 +128,13 @@ void replay_micro_batches(Method& method, const MicroBatches& micro_batches, Emb
   const Replay replay(method);
   if (whole.again) whole.last = micro_batches.embed(*std::exchange(whole.again, {}));
   // The graph is gone before the next one is made.
-  send_back(std::exchange(whole.last, {}), whole.embeddings, begin);
+  const auto before = [&](int64_t left) { return left == 0 ? before_last : BeforeBackward{}; };
+  send_back(std::exchange(whole.last, {}), whole.embeddings, begin,
+            before(micro_batches.count - 1));
   std::fill(begin.begin(), begin.end(), 0);
   for (int64_t i = 0; i + 1 < micro_batches.count; ++i) {
     const Embeddings part = micro_batches.embed(micro_batches.next());
-    send_back(part, whole.embeddings, begin);
+    send_back(part, whole.embeddings, begin, before(micro_batches.count - 2 - i));
     for (size_t e = 0; e < begin.size(); ++e) begin[e] += part.live[e].size(0);
   }
 }

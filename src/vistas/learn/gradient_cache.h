@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "vistas/learn/method.h"
 
@@ -37,9 +38,11 @@ EmbeddedBatch embed_micro_batches(const MicroBatches& micro_batches);
 //
 //   sum over live embeddings e and micro-batches of (d loss / d e) (d e / d p).
 //
-// Meanwhile Method::replaying() is true and running statistics rest.
-// Gao et al., "Scaling deep contrastive learning batch size under memory limited setup", RepL4NLP
-// 2021.
-void replay_micro_batches(Method& method, const MicroBatches& micro_batches, EmbeddedBatch& whole);
+// Meanwhile Method::replaying() is true and running statistics rest. `before_last` hears the
+// outputs of the network from which the last backward pass begins. Gao et al., "Scaling deep
+// contrastive learning batch size under memory limited setup", RepL4NLP 2021.
+void replay_micro_batches(
+    Method& method, const MicroBatches& micro_batches, EmbeddedBatch& whole,
+    const std::function<void(const std::vector<at::Tensor>&)>& before_last = {});
 
 }  // namespace vistas::learn

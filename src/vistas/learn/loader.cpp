@@ -6,6 +6,7 @@
 #include <string>
 
 #include "vistas/base/error.h"
+#include "vistas/learn/group.h"
 
 namespace vistas::learn {
 namespace {
@@ -78,6 +79,16 @@ std::vector<int64_t> Loader::samples_of(int64_t step, int64_t begin, int64_t end
 // Where the parts of a step end, counted from its first sample.
 std::vector<int64_t> Loader::ends_of(int64_t step) {
   std::vector<int64_t> ends;
+  if (options_.ranks > 1) {
+    const int64_t most = share_of_rows(options_.batch, 0, options_.ranks).end;
+    const int64_t at_once = options_.micro_batch > 0 ? options_.micro_batch : most;
+    const int64_t parts = (most + at_once - 1) / at_once;
+    const auto [begin, end] = share_of_rows(options_.batch, options_.rank, options_.ranks);
+    for (int64_t part = 0; part < parts; ++part) {
+      ends.push_back(begin + share_of_rows(end - begin, part, parts).end);
+    }
+    return ends;
+  }
   if (options_.micro_cost > 0) {
     const auto costs = maker_->costs(samples_of(step, 0, options_.batch),
                                      static_cast<uint64_t>(step / per_epoch_));
@@ -109,7 +120,9 @@ Loader::Cursor Loader::claim() {
 
 Batch Loader::make(const Cursor& cursor) {
   const size_t part = cursor.part();
-  const int64_t begin = part == 0 ? 0 : cursor.ends[part - 1];
+  const int64_t begin = part > 0
+                            ? cursor.ends[part - 1]
+                            : share_of_rows(options_.batch, options_.rank, options_.ranks).begin;
   Batch batch = maker_->make(samples_of(cursor.step, begin, cursor.ends[part]),
                              static_cast<uint64_t>(cursor.step / per_epoch_));
   batch.key = mix(options_.seed, static_cast<uint64_t>(cursor.step));

@@ -40,6 +40,8 @@ struct LoaderOptions {
   bool shuffle = true;     // false: in order, with a last batch that may be smaller
   int64_t first_step = 0;  // global step of the first batch; a resumed run goes on from here
   int64_t end_step = 0;    // one past the last step
+  // Of several processes that share every batch, this one's: it makes share_of_rows(batch).
+  int64_t rank = 0, ranks = 1;
 };
 
 // Step s takes samples [r * batch, (r + 1) * batch) of the order of epoch e, where
@@ -49,7 +51,8 @@ struct LoaderOptions {
 // With micro-batches a step is its parts in order, and then the same parts but the last once more.
 // They are made when they are due, the second time too, so that memory does not grow with the
 // batch; samples and views are those of the whole batch. A sample that costs more than micro_cost
-// is a part by itself.
+// is a part by itself. Several processes have as many parts of a step each; the keys of batches are
+// the same in all of them.
 class Loader {
  public:
   Loader(std::shared_ptr<const BatchMaker> maker, const LoaderOptions& options);

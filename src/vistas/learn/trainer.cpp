@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -23,6 +24,20 @@ Error not_finite(int64_t step, const std::string& what) {
           {.what = fmt::format("step {}: {} not finite", step, what),
            .fix = "Lower schedule.lr, lengthen schedule.warmup_epochs, or try "
                   "--set train.precision=fp32"}};
+}
+
+void check_group(const TrainOptions& o) {
+  const int64_t processes = Group::current().size();
+  if (o.batch < processes) {
+    throw Error(ErrorKind::usage,
+                {.what = "train.batch, which the processes share",
+                 .got = fmt::format("{} samples, {} processes", o.batch, processes),
+                 .expected = "a sample or more for each"});
+  }
+  if (processes > 1 && o.micro_tokens > 0) {
+    throw Error(ErrorKind::usage, {.what = "train.micro_tokens with several processes",
+                                   .fix = "Use train.micro_batch"});
+  }
 }
 
 using Clock = std::chrono::steady_clock;
@@ -133,6 +148,7 @@ Trainer::Trainer(TrainParts parts)
          .fix = fmt::format("Use a smaller batch: --set train.batch={}", parts_.data->size())});
   }
   check_micro_batch(o.batch, o.micro_batch);
+  check_group(o);
   if (o.micro_batch > 0 && o.micro_tokens > 0) {
     throw Error(ErrorKind::usage,
                 {.what = "train.micro_batch and train.micro_tokens", .expected = "one of them"});
@@ -145,6 +161,7 @@ Trainer::Trainer(TrainParts parts)
     if (p.dim() == 4) p.set_data(p.contiguous(at::MemoryFormat::ChannelsLast));
   }
   const NamedTensors parameters = trained_parameters();
+  exchange_ = std::make_unique<GradientExchange>(parameters);
   optimizer_ = make_optimizer(parts_.optimizer, parameters);
   for (const auto& [name, p] : parameters) {
     if (method.keeps_peak_rate(name)) optimizer_->keep_rate(name, peak_learning_rate());
@@ -190,12 +207,15 @@ LoaderOptions Trainer::loader_options() const {
           .seed = static_cast<uint64_t>(parts_.train.seed),
           .threads = threads > 0 ? static_cast<int>(threads) : available_cores(),
           .first_step = step_,
-          .end_step = total_};
+          .end_step = total_,
+          .rank = Group::current().rank(),
+          .ranks = Group::current().size()};
 }
 
 // The embeddings of a batch in float32 or better; a function of weights, views and key.
 Embeddings Trainer::embed(const Batch& batch) {
-  at::manual_seed(batch.key);
+  const auto rank = static_cast<uint64_t>(Group::current().rank());
+  at::manual_seed(rank == 0 ? batch.key : mix(batch.key, rank));
   Embeddings z;
   {
     const AutocastScope autocast(device_, precision_);
@@ -215,13 +235,27 @@ double Trainer::train_step(Loader& loader, Embeddings* embeddings) {
   const MicroBatches micro_batches{.count = loader.parts(),
                                    .next = [&] { return loader.next().to(device_); },
                                    .embed = [&](const Batch& b) { return embed(b); }};
-  EmbeddedBatch whole = embed_micro_batches(micro_batches);
+  EmbeddedBatch own = embed_micro_batches(micro_batches);
+  const GatheredBatch whole = gather(own);
+  if (!Group::current().alone()) at::manual_seed(whole.batch.key);
   const at::Tensor loss = method.loss(whole.embeddings, whole.batch);
   const double value = loss.item<double>();
   if (!std::isfinite(value)) throw not_finite(step_, "the loss is");
   if (std::isnan(first_loss_)) first_loss_ = value;
   loss.backward();
-  replay_micro_batches(method, micro_batches, whole);
+  exchange_->keep_loss_gradients();
+  hand_back(whole, own);
+  try {
+    replay_micro_batches(method, micro_batches, own, [&](const std::vector<at::Tensor>& outputs) {
+      exchange_->begin(outputs);
+    });
+    exchange_->finish();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    if (Group::current().alone()) throw;
+    throw group_error(error);
+  }
   if (embeddings != nullptr) *embeddings = whole.embeddings;
   const OptimizerOptions& o = parts_.optimizer;
   if (o.final_weight_decay >= 0) {
@@ -296,6 +330,38 @@ void Trainer::resume(const RunFolder& run) {
   run.cut_metrics(step_);
 }
 
+namespace {
+
+std::vector<int64_t> list(const at::Tensor& t) {
+  return {t.const_data_ptr<int64_t>(), t.const_data_ptr<int64_t>() + t.numel()};
+}
+
+}  // namespace
+
+// All processes stand where the first one does.
+void Trainer::start_together() {
+  const Group& group = Group::current();
+  if (group.alone()) return;
+  const at::Tensor of_all =
+      group.gather(at::tensor({total_, parts_.data->size(), parameters()}, at::kLong));
+  if (!(of_all == of_all[0]).all().item<bool>()) {
+    throw Error(
+        ErrorKind::usage,
+        {.what = "the processes of the group train different things",
+         .got = fmt::format("steps, samples, parameters {} in the first, {} in the last",
+                            fmt::join(list(of_all[0]), ", "), fmt::join(list(of_all[-1]), ", ")),
+         .expected = "one recipe and the same data everywhere"});
+  }
+  NamedTensors state = named_tensors(*parts_.method);
+  const NamedTensors moments = optimizer_->state();
+  state.insert(state.end(), moments.begin(), moments.end());
+  for (auto& [name, t] : state) group.broadcast_(t);
+  step_ = static_cast<int64_t>(group.broadcast(static_cast<double>(step_)));
+  best_score_ = group.broadcast(best_score_);
+  best_step_ = static_cast<int64_t>(group.broadcast(static_cast<double>(best_step_)));
+  optimizer_->load_state(moments, step_);
+}
+
 StepReport Trainer::report(const Interval& interval, const Embeddings& embeddings) const {
   StepReport r;
   r.epoch = (step_ - 1) / per_epoch_ + 1;
@@ -328,7 +394,8 @@ bool Trainer::score(const RunFolder* run, TrainObserver& observer) {
   if (every == 0 || (step_ != total_ && step_ % every != 0)) return false;
   Method& method = *parts_.method;
   method.eval();
-  const double score = parts_.score(*method.encoder());
+  const Group& group = Group::current();
+  const double score = group.broadcast(group.first() ? parts_.score(*method.encoder()) : 0.0);
   method.train();
   const bool best = score > best_score_;
   if (best) {
@@ -354,6 +421,7 @@ TrainResult Trainer::run(const RunFolder* run, TrainObserver& observer,
                     "to {} or less",
                     kept, parts_.data->size(), parts_.data->size() / 4));
   }
+  start_together();
   Loader loader(parts_.data, loader_options());
   TrainResult result;
   const int64_t first = step_;
@@ -390,7 +458,7 @@ TrainResult Trainer::run(const RunFolder* run, TrainObserver& observer,
     }
     const bool best = score(run, observer);
     const bool epoch_end = step_ % per_epoch_ == 0;
-    result.stopped = stop && !done();
+    result.stopped = Group::current().any(stop) && !done();
     const bool save_due = done() || result.stopped || best ||
                           (epoch_end && step_ / per_epoch_ % o.checkpoint_every == 0);
     if (run != nullptr && save_due) {
@@ -398,6 +466,7 @@ TrainResult Trainer::run(const RunFolder* run, TrainObserver& observer,
       save(*run, best);
     }
   }
+  Group::current().any(false);  // what the first one has written is there for all
   result.step = step_;
   result.seconds = seconds_since(start);
   result.samples_per_second = static_cast<double>((step_ - first) * o.batch) / result.seconds;

@@ -12,6 +12,7 @@
 
 #include "vistas/base/options.h"
 #include "vistas/base/run_folder.h"
+#include "vistas/learn/group_step.h"
 #include "vistas/learn/health.h"
 #include "vistas/learn/loader.h"
 #include "vistas/learn/method.h"
@@ -100,7 +101,9 @@ class Trainer {
 
   // Trains to the end, or until `stop` is set: then finishes the step, saves and returns.
   // A loss that is not finite is a numeric error; the last checkpoint stays usable.
-  // With run = nullptr nothing is written.
+  // With run = nullptr nothing is written. All processes of a Group take the steps together, from
+  // where the first one stands, and stop together; the first one alone scores and should have the
+  // run.
   TrainResult run(const RunFolder* run, TrainObserver& observer, const std::atomic<bool>& stop);
 
   // Seconds of each of `count` real steps after one to warm up. The method is changed by them:
@@ -123,6 +126,7 @@ class Trainer {
   Embeddings embed(const Batch& batch);
   double train_step(Loader& loader, Embeddings* embeddings);
   void check_usable() const;
+  void start_together();
   int64_t steps_between_scores() const;  // 0: none
   NamedTensors trained_parameters() const;
   Progress progress() const { return {step_, total_, per_epoch_}; }
@@ -135,6 +139,7 @@ class Trainer {
   at::Device device_;
   std::string precision_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<GradientExchange> exchange_;
   std::unique_ptr<LearningRate> learning_rate_;
   int64_t per_epoch_ = 0, total_ = 0;
   int64_t step_ = 0;

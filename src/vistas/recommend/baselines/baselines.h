@@ -33,8 +33,8 @@ struct ItemKnnOptions {
 };
 
 // The neighbours j of each item i by similarity sum_u w_iu w_ju, of equal ones the higher items, as
-// implicit keeps them; row i has them ascending. As CosineRecommender, TFIDFRecommender and BM25Recommender of
-// implicit 0.7.3.
+// implicit keeps them; row i has them ascending. As CosineRecommender, TFIDFRecommender and
+// BM25Recommender of implicit 0.7.3.
 measure::SparseRows item_neighbours(const IdLists& train, int64_t items,
                                     const ItemKnnOptions& options = {});
 

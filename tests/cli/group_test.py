@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Several processes train one run: started by hand or by torchrun, stopped, killed, resumed."""
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+import unittest
+
+import support
+from resume_test import WEIGHTS
+
+SETTINGS = support.settings([*support.TINY, "train.epochs=30", "train.loader_threads=1"])
+TORCHRUN = pathlib.Path(os.environ.get("VISTAS_TORCH", "")).parents[3:4]
+TORCHRUN = TORCHRUN[0] / "bin/torchrun" if TORCHRUN else pathlib.Path("torchrun")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Group(support.ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        support.make_labelled(cls.folder / "data", train=20)
+        results = cls.wait(cls.processes(*cls.training("whole")))
+        assert all(r.code == 0 for r in results), results[0]
+
+    @staticmethod
+    def training(run, *more):
+        return ["train", "data", "--out", run, *SETTINGS, *more]
+
+    @classmethod
+    def processes(cls, *arguments, of_each=((), ())):
+        """One command in several processes, as a launcher starts them."""
+        port, out = free_port(), []
+        for rank, more in enumerate(of_each):
+            place = {"RANK": rank, "WORLD_SIZE": len(of_each), "MASTER_ADDR": "127.0.0.1",
+                     "MASTER_PORT": port, "OMP_NUM_THREADS": 1}
+            out.append(subprocess.Popen(
+                [support.PROGRAM, *map(str, arguments), *more], cwd=cls.folder,
+                env={**support.ENVIRONMENT, **{k: str(v) for k, v in place.items()}},
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"))
+        return out
+
+    @staticmethod
+    def wait(processes):
+        results = []
+        for p in processes:
+            out, err = p.communicate(timeout=120)
+            results.append(support.Result(p.args, p.returncode, out, err))
+        return results
+
+    def wait_for_step(self, run, step):
+        path = self.folder / run / "metrics.jsonl"
+        deadline = time.monotonic() + 120
+        while not (path.exists() and path.read_bytes().count(b"\n") >= step):
+            self.assertLess(time.monotonic(), deadline, f"{run} does not reach step {step}")
+            time.sleep(0.001)
+
+    def check_as_whole(self, run):
+        weights = [[support.digest(self.folder / r / "checkpoints/last" / name) for name in WEIGHTS]
+                   for r in (run, "whole")]
+        self.assertEqual(*weights)
+
+    def test_one_of_them_speaks_and_writes(self):
+        first, second = self.wait(self.processes(*self.training("two"), "--json", "-"))
+        self.assertEqual((first.code, second.code), (0, 0), first)
+        self.assertEqual(first.json()["step"], 210)
+        self.assertEqual(second.out, "")
+        self.check_as_whole("two")
+
+    def test_a_signal_to_one_stops_all_and_they_go_on_to_the_same_end(self):
+        processes = self.processes(*self.training("stopped"))
+        self.wait_for_step("stopped", 40)
+        processes[1].send_signal(signal.SIGTERM)
+        first, second = self.wait(processes)
+        self.assertIn("stopped at step", first.out, first)
+        self.assertEqual(second.code, 128 + signal.SIGTERM, second)
+        for result in self.wait(self.processes("train", "--resume", "stopped")):
+            self.assertEqual(result.code, 0, result)
+        self.check_as_whole("stopped")
+
+    def test_a_killed_one_ends_the_others(self):
+        processes = self.processes(*self.training("killed"))
+        self.wait_for_step("killed", 40)
+        processes[1].kill()
+        first, _ = self.wait(processes)
+        self.check_failure(first, 5, ["cannot reach each other", "Another process"])
+        for result in self.wait(self.processes("train", "--resume", "killed")):
+            self.assertEqual(result.code, 0, result)
+        self.check_as_whole("killed")
+
+    @unittest.skipUnless(TORCHRUN.exists(), "no torchrun beside LibTorch")
+    def test_torchrun_starts_a_killed_one_again(self):
+        process = subprocess.Popen(
+            [TORCHRUN, "--no-python", "--nproc-per-node", "2", "--max-restarts", "1",
+             "--master-port", str(free_port()), support.PROGRAM, *self.training("again")],
+            cwd=self.folder, env=support.ENVIRONMENT, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, encoding="utf-8")
+        self.wait_for_step("again", 40)
+        workers = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "data --out again"],
+                                 capture_output=True, text=True, check=True).stdout.split()
+        os.kill(int(workers[-1]), signal.SIGKILL)
+        out, _ = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 0, out)
+        self.assertIn("going on at step", out)
+        self.check_as_whole("again")
+
+    def test_processes_with_other_recipes_are_refused(self):
+        for more, word in ((("--set", "schedule.lr=0.2"), "recipe"), (("--data", "data/train"), "")):
+            for result in self.wait(self.processes(*self.training("other"), of_each=((), more))):
+                self.check_failure(result, 2, ["process", word])
+            self.assertFalse((self.folder / "other").exists())
+
+    def test_missing_variables_are_named(self):
+        environment = {**support.ENVIRONMENT, "RANK": "0"}
+        result = subprocess.run([support.PROGRAM, *self.training("none")], cwd=self.folder,
+                                env=environment, capture_output=True, text=True)
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn("WORLD_SIZE, MASTER_ADDR", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

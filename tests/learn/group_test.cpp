@@ -1,0 +1,185 @@
+// Threads of one process stand for processes.
+#include "vistas/learn/group.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+
+#include "support/errors.h"
+#include "support/processes.h"
+#include "vistas/learn/batch_norm.h"
+
+namespace vistas::learn {
+namespace {
+
+TEST(Group, AProcessAloneHasAllToItself) {
+  const Group& group = Group::current();
+  EXPECT_TRUE(group.alone());
+  EXPECT_TRUE(group.first());
+  at::Tensor x = at::ones({2});
+  group.sum_(x);
+  EXPECT_TRUE(x.equal(at::ones({2})));
+  EXPECT_FALSE(group.any(false));
+}
+
+TEST(Group, SharesOfRowsAreEqualOrOneMoreForTheFirst) {
+  const int64_t ends[] = {4, 7, 10};
+  for (int64_t rank = 0, begin = 0; rank < 3; begin = ends[rank++]) {
+    EXPECT_EQ(share_of_rows(10, rank, 3).begin, begin);
+    EXPECT_EQ(share_of_rows(10, rank, 3).end, ends[rank]);
+  }
+}
+
+TEST(Group, SumsGathersAndBroadcasts) {
+  test::in_processes(3, [](int64_t rank) {
+    const Group& group = Group::current();
+    EXPECT_EQ(group.rank(), rank);
+    EXPECT_EQ(group.size(), 3);
+    at::Tensor sum = at::full({2}, static_cast<double>(rank + 1), at::kDouble);
+    group.sum_(sum);
+    EXPECT_TRUE(sum.equal(at::full({2}, 6.0, at::kDouble)));
+    EXPECT_TRUE(group.any(rank == 2));
+    EXPECT_FALSE(group.any(false));
+    EXPECT_EQ(group.broadcast(rank == 0 ? 0.25 : 7.0), 0.25);
+    EXPECT_TRUE(
+        group.gather(at::full({1}, rank, at::kLong)).equal(at::arange(3, at::kLong).unsqueeze(1)));
+    // Memory in another order than the sizes.
+    at::Tensor picture = at::full({1, 2, 2, 2}, static_cast<double>(rank), at::kFloat)
+                             .contiguous(at::MemoryFormat::ChannelsLast);
+    group.broadcast_(picture);
+    EXPECT_TRUE(picture.equal(at::zeros({1, 2, 2, 2})));
+  });
+}
+
+TEST(Group, GathersAsManyRowsAsEachHas) {
+  test::in_processes(3, [](int64_t rank) {
+    // 0, 1 and 2 rows.
+    const at::Tensor rows = at::full({rank, 2}, static_cast<double>(rank), at::kFloat);
+    const at::Tensor flags = at::full({1}, rank == 1, at::kBool);
+    const auto all = Group::current().gather_rows({rows, {}, flags});
+    EXPECT_TRUE(all[0].all.equal(at::tensor({1.f, 1.f, 2.f, 2.f, 2.f, 2.f}).view({3, 2})));
+    EXPECT_EQ(all[0].begin, rank == 2 ? 1 : 0);
+    EXPECT_FALSE(all[1].all.defined());
+    EXPECT_TRUE(all[2].all.equal(at::tensor({0, 1, 0}).to(at::kBool)));
+  });
+}
+
+TEST(Group, RowsOfDifferentSizesAreRefused) {
+  test::expect_error(
+      [] {
+        test::in_processes(2, [](int64_t rank) {
+          Group::current().gather_rows({at::zeros({1, rank + 1})});
+        });
+      },
+      "rows of one size", ErrorKind::usage);
+}
+
+// Against one process with all rows; float32 channel rows take the fused way, the others not.
+TEST(Group, BatchNormIsThatOfAllRows) {
+  for (const auto type : {at::kFloat, at::kDouble}) {
+    at::manual_seed(1);
+    const at::Tensor x = at::randn({7, 16, 3, 3}, type).contiguous(at::MemoryFormat::ChannelsLast);
+    const at::Tensor pull = at::randn_like(x);
+    const at::Tensor weight = at::rand({16}, type) + 0.5, bias = at::rand({16}, type);
+    struct Result {
+      at::Tensor y, dx, d_weight, d_bias, mean, var;
+    };
+    const auto run = [&](int64_t begin, int64_t end) {
+      const auto leaf = [](const at::Tensor& t) { return t.clone().requires_grad_(); };
+      const at::Tensor part = leaf(x.slice(0, begin, end)), w = leaf(weight), b = leaf(bias);
+      BatchNormState state{w, b, at::zeros({16}, type), at::ones({16}, type)};
+      const at::Tensor y = batch_norm_act(part, state, {.relu = true});
+      (y * pull.slice(0, begin, end)).sum().backward();
+      return Result{y.detach(), part.grad(),        w.grad(),
+                    b.grad(),   state.running_mean, state.running_var};
+    };
+    const Result whole = run(0, 7);
+    const double close = type == at::kFloat ? 1e-5 : 1e-12;
+    test::in_processes(3, [&](int64_t rank) {
+      const auto [begin, end] = share_of_rows(7, rank, 3);
+      Result part = run(begin, end);
+      Group::current().sum_(part.d_weight);
+      Group::current().sum_(part.d_bias);
+      const auto near = [&](const at::Tensor& a, const at::Tensor& b) {
+        EXPECT_LE((a - b).abs().max().item<double>(), close);
+      };
+      near(part.y, whole.y.slice(0, begin, end));
+      near(part.dx, whole.dx.slice(0, begin, end));
+      near(part.d_weight, whole.d_weight);
+      near(part.d_bias, whole.d_bias);
+      near(part.mean, whole.mean);
+      near(part.var, whole.var);
+    });
+  }
+}
+
+// Sets variables while alive.
+class Environment {
+ public:
+  explicit Environment(std::map<std::string, std::string> values) : values_(std::move(values)) {
+    for (const auto& [name, value] : values_) setenv(name.c_str(), value.c_str(), 1);
+  }
+  ~Environment() {
+    for (const auto& [name, value] : values_) unsetenv(name.c_str());
+  }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+ private:
+  std::map<std::string, std::string> values_;
+};
+
+TEST(Place, IsReadFromTheLaunchersVariables) {
+  EXPECT_FALSE(place_from_environment());
+  {
+    const Environment torchrun({{"RANK", "3"},
+                                {"WORLD_SIZE", "4"},
+                                {"MASTER_ADDR", "host"},
+                                {"MASTER_PORT", "1234"},
+                                {"TORCHELASTIC_USE_AGENT_STORE", "True"},
+                                {"TORCHELASTIC_RESTART_COUNT", "2"}});
+    const auto place = place_from_environment();
+    ASSERT_TRUE(place);
+    EXPECT_EQ(place->rank, 3);
+    EXPECT_EQ(place->size, 4);
+    EXPECT_EQ(place->address, "host");
+    EXPECT_EQ(place->port, 1234);
+    EXPECT_TRUE(place->has_store);
+    EXPECT_EQ(place->restarts, 2);
+  }
+  {
+    const Environment srun({{"SLURM_STEP_ID", "0"},
+                            {"SLURM_NTASKS", "2"},
+                            {"SLURM_PROCID", "1"},
+                            {"SLURM_LAUNCH_NODE_IPADDR", "10.0.0.1"}});
+    EXPECT_EQ(place_from_environment()->rank, 1);
+    EXPECT_EQ(place_from_environment()->address, "10.0.0.1");
+  }
+  {
+    const Environment mpiexec({{"OMPI_COMM_WORLD_RANK", "1"},
+                               {"OMPI_COMM_WORLD_SIZE", "2"},
+                               {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}});
+    EXPECT_EQ(place_from_environment()->address, "127.0.0.1");
+  }
+  const Environment one({{"RANK", "0"}, {"WORLD_SIZE", "1"}, {"MASTER_ADDR", "host"}});
+  EXPECT_FALSE(place_from_environment());
+}
+
+TEST(Place, WhatIsMissingOrWrongIsNamed) {
+  const auto read = [] { place_from_environment(); };
+  {
+    const Environment some(std::map<std::string, std::string>{{"RANK", "0"}});
+    test::expect_error(read, "WORLD_SIZE, MASTER_ADDR", ErrorKind::usage);
+  }
+  {
+    const Environment wrong({{"RANK", "x"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "host"}});
+    test::expect_error(read, "RANK: got x", ErrorKind::usage);
+  }
+  const Environment beyond({{"RANK", "2"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "host"}});
+  test::expect_error(read, "less than WORLD_SIZE = 2", ErrorKind::usage);
+}
+
+}  // namespace
+}  // namespace vistas::learn
