@@ -60,6 +60,8 @@ class BadInput(support.ProgramTest):
                    "embed", "run", "photos", "--on-bad-imag=skip")
         self.fails(2, ["simcl", "simclr"], "train", "photos", "--method", "simcl")
         self.fails(2, ["simclrr", "simclr"], "views", "photos", "--recipe", "simclrr")
+        self.fails(2, ["simclrr", "simclr"], "views", "photos", "--explain", "simclrr")
+        self.fails(2, ["--run", "--explain"], "views", "photos", "--run", "run")
         self.fails(2, ["one-shot alone", "knn,one-shot"],
                    "eval", "run", "--data", "labelled", "--tasks", "knn,one-shot")
         self.fails(2, ["knm", "knn"], "eval", "run", "--data", "labelled", "--tasks", "knm")

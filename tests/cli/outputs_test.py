@@ -117,6 +117,50 @@ class Outputs(support.ProgramTest):
         self.assertEqual(a, b)
         self.assertNotEqual(a, c)
 
+    def test_views_explained(self):
+        result = self.succeeds("views", "photos", "--explain", "simclr", "--size", "24", "--draws",
+                               "3", "--run", "run", "-o", "why.png", "--json", "why.json")
+        self.assertIn("the encoder of run", result.out)
+        found = json.loads((self.folder / "why.json").read_text())
+        names = ["random_resized_crop", "hflip", "color_jitter", "grayscale"]
+        self.assertEqual([row["operation"] for row in found["operations"]], names)
+        self.assertEqual([row["p"] for row in found["operations"]], [1, 0.5, 0.8, 0.2])
+        for row in found["operations"]:
+            self.assertGreater(row["pixels"], 0)
+            self.assertGreater(row["embedding"], 0)
+            self.assertRegex(result.out, rf"{row['operation']} +{row['p']:g} +{row['pixels']:.4f}")
+        self.assertEqual((found["warnings"], found["identical"]), ([], 0))
+        self.assertEqual((found["file"], found["page"]), ("why.png", "why.html"))
+        # Rows of a picture and up to eight others: four of pairs, one of each operation.
+        self.assertGreater(self.png_size("why.png")[0], 4 * 128)
+        page = (self.folder / "why.html").read_text()
+        self.assertEqual(page.count('class="query"'), 8)
+        self.assertEqual((page.count("neighbour right"), page.count("neighbour wrong")), (12, 12))
+        self.assertIn("<td>color_jitter</td><td>0.8</td>", page)
+
+    def test_warnings_of_views(self):
+        for i in range(3):
+            support.write(self.folder / f"grey/{i}.png", support.grey_picture(i))
+        words = ("views", "grey", "--size", "16", "-o", "grey.png", "--explain")
+        result = self.succeeds(*words, "simclr")
+        self.assertIn("an untrained resnet18", result.out)
+        self.assertIn("warning: color_jitter: the pictures are grey", result.out)
+        self.assertIn("warning: grayscale does not change", result.out)
+        self.assertIn("one view of a picture", self.succeeds(*words, "eval").out)
+        support.write(self.folder / "odd.toml", """[[view]]
+size = 16
+count = 2
+ops = [{ op = "resize" }, { op = "gaussian_blur", p = 0, sigma = 3 }]
+[[view]]
+size = 16
+ops = [{ op = "resize" }, { op = "gaussian_blur", sigma = 3 }]
+""")
+        odd = self.succeeds(*words, "odd.toml").out
+        self.assertIn("warning: both views of a picture have the same pixels in 100 %", odd)
+        self.assertIn("warning: [[view]] 2: gaussian_blur: a blur of sigma 3 is 18 pixels", odd)
+        self.assertNotIn("[[view]] 1: gaussian_blur:", odd)
+        self.assertIn("<p class=\"warning\">both views", (self.folder / "grey.html").read_text())
+
     def test_info(self):
         run = self.succeeds("info", "run", "--json", "-").json()
         self.assertEqual((run["kind"], run["data"]), ("run", "photos"))

@@ -61,6 +61,16 @@ TEST(Gallery, IsSelfContainedAndEscaped) {
   }
 }
 
+TEST(Gallery, NotesStandAboveThePictures) {
+  const std::string page =
+      gallery_page("a", "b", {{{.path = "q.png"}, {}}},
+                   {.warnings = {"x < y"}, .table = {{"name", "p"}, {"crop & flip", "0.5"}}});
+  EXPECT_TRUE(has(page, "<p class=\"warning\">x &lt; y</p>"));
+  EXPECT_TRUE(has(page, "<tr><th>name</th><th>p</th></tr>\n<tr><td>crop &amp; flip</td>"));
+  EXPECT_LT(page.find("</table>"), page.find("<section>"));
+  EXPECT_FALSE(has(gallery_page("a", "b", {}), "<table>"));
+}
+
 TEST(Curve, DrawsAPanelEach) {
   const std::string svg =
       curves_svg("run <a>", {{"loss", {0, 100, 200}, {5, 4, 3.25}}, {"kNN", {0, 200}, {32.5, 45}}});

@@ -1,7 +1,7 @@
 // vistas views: a grid of the views that training would see.
 #include <fmt/format.h>
 
-#include "vistas/app/command.h"
+#include "vistas/app/explain_views.h"
 #include "vistas/app/shared.h"
 #include "vistas/base/error.h"
 #include "vistas/look/grid.h"
@@ -15,39 +15,18 @@ namespace vistas::app {
 namespace {
 
 struct ViewsArguments {
-  std::string data, recipe = "simclr", out = "views.png";
-  int64_t draws = 6, pictures = 4, seed = 0;
+  std::string data, recipe = "simclr", explained, run, out = "views.png";
+  int64_t draws = 6, pictures = 0, seed = 0;
   vision::RecipeOptions options;
 };
 
-// A named recipe, or a TOML file: [[view]] tables, or a training recipe's [views].
-vision::ViewRecipe views_of(const ViewsArguments& a) {
-  if (!a.recipe.ends_with(".toml")) return vision::builtin_recipe(a.recipe, a.options);
-  const Value file = read_toml(a.recipe);
-  if (const auto view = file.table().find("view"); view != file.table().end()) {
-    return vision::parse_recipe(view->second);
-  }
-  const auto views = file.table().find("views");
-  if (views == file.table().end()) {
-    throw Error(ErrorKind::usage, {.what = a.recipe + ": no views in it",
-                                   .expected = "[[view]] tables, or a [views] table"});
-  }
-  std::string name = "simclr";
-  vision::RecipeOptions options;
-  Fields fields;
-  fields.add("recipe", name, "", vision::builtin_recipe_names());
-  options.fields(fields);
-  fields.set_all(views->second);
-  return vision::builtin_recipe(name, options);
-}
-
 int views(const Context& context, const ViewsArguments& a) {
   const std::shared_ptr<const vision::ImageSource> source = vision::open_source(a.data);
-  const vision::ViewRecipe recipe = views_of(a);
+  const vision::ViewRecipe recipe = recipe_views(a.recipe, a.options).views;
   std::vector<vision::Image> images;  // keeps the pixels that the cells look at
   std::vector<std::string> captions;
   const vision::SampleReader reader(source, "skip");
-  const int64_t wanted = std::min(a.pictures, source->size());
+  const int64_t wanted = std::min<int64_t>(a.pictures > 0 ? a.pictures : 4, source->size());
   int64_t pictures = 0, columns = 0;
   constexpr int64_t kMaxColumns = 9;
   for (int64_t i = 0; i < source->size() && pictures < wanted; ++i) {
@@ -99,49 +78,73 @@ int views(const Context& context, const ViewsArguments& a) {
   return 0;
 }
 
+int explain(const Context& context, const ViewsArguments& a) {
+  ExplainArguments e;
+  e.recipe = a.explained;
+  e.data = a.data;
+  e.run = a.run;
+  e.out = a.out;
+  e.views = a.options;
+  if (a.pictures > 0) e.options.pictures = a.pictures;
+  e.options.draws = a.draws;
+  e.options.seed = static_cast<uint64_t>(a.seed);
+  return explain_views(context, e);
+}
+
 }  // namespace
 
 Command views_command() {
-  return {"views",
-          "Draws the views that training would see as a grid, the picture itself first.",
-          {"vistas views photos/cat.jpg --recipe simclr -o views.png",
-           "vistas views photos/ --recipe dino --size 96 --draws 1 -o views.png",
-           "vistas views photos/cat.jpg --recipe recipes/vision/simclr-cifar10.toml"},
-          [](CLI::App& app) -> std::function<int(const Context&)> {
-            const auto a = std::make_shared<ViewsArguments>();
-            std::string names;
-            for (const std::string& name : vision::builtin_recipe_names()) {
-              names += (names.empty() ? "" : ", ") + name;
-            }
-            app.add_option("data", a->data, "a picture, or a source whose first pictures are shown")
-                ->required()
-                ->type_name("DATA");
-            app.add_option("--recipe", a->recipe, "a file, or one of " + names)
-                ->capture_default_str()
-                ->group("Views");
-            app.add_option("--size", a->options.size, "side of the views of a named recipe")
-                ->capture_default_str()
-                ->check(CLI::Range(1, 65500))
-                ->group("Views");
-            app.add_option("--strength", a->options.strength, "of colour jitter in a named recipe")
-                ->capture_default_str()
-                ->check(CLI::Range(0.0, 10.0))
-                ->group("Views");
-            app.add_option("--draws", a->draws, "times the views of a picture are made")
-                ->capture_default_str()
-                ->check(CLI::Range(1, 100))
-                ->group("Views");
-            app.add_option("--pictures", a->pictures, "pictures shown of a source")
-                ->capture_default_str()
-                ->check(CLI::Range(1, 1000))
-                ->group("Data");
-            app.add_option("--seed", a->seed, "of the draws")
-                ->capture_default_str()
-                ->check(CLI::NonNegativeNumber)
-                ->group("Views");
-            app.add_option("-o,--out", a->out, "PNG file")->capture_default_str()->group("Output");
-            return [a](const Context& context) { return views(context, *a); };
-          }};
+  return {
+      "views",
+      "Draws the views that training would see as a grid, or explains what each operation does.",
+      {"vistas views photos/cat.jpg --recipe simclr -o views.png",
+       "vistas views --explain recipes/vision/simclr-cifar10.toml photos/ -o explained.png",
+       "vistas views photos/ --recipe dino --size 96 --draws 1 -o views.png --json -"},
+      [](CLI::App& app) -> std::function<int(const Context&)> {
+        const auto a = std::make_shared<ViewsArguments>();
+        std::string names;
+        for (const std::string& name : vision::builtin_recipe_names()) {
+          names += (names.empty() ? "" : ", ") + name;
+        }
+        app.add_option("data", a->data, "a picture, or a source whose first pictures are shown")
+            ->required()
+            ->type_name("DATA");
+        app.add_option("--recipe", a->recipe, "a file, or one of " + names)
+            ->capture_default_str()
+            ->group("Views");
+        app.add_option("--explain", a->explained,
+                       "of this recipe: how far each operation moves a picture, pairs that are "
+                       "compared, what cannot be meant; a page beside the PNG file")
+            ->type_name("RECIPE")
+            ->excludes("--recipe")
+            ->group("Views");
+        app.add_option("--run", a->run, "with --explain: the encoder [an untrained one]")
+            ->needs("--explain")
+            ->group("Views");
+        app.add_option("--size", a->options.size, "side of the views of a named recipe")
+            ->capture_default_str()
+            ->check(CLI::Range(1, 65500))
+            ->group("Views");
+        app.add_option("--strength", a->options.strength, "of colour jitter in a named recipe")
+            ->capture_default_str()
+            ->check(CLI::Range(0.0, 10.0))
+            ->group("Views");
+        app.add_option("--draws", a->draws, "times the views of a picture are made")
+            ->capture_default_str()
+            ->check(CLI::Range(1, 100))
+            ->group("Views");
+        app.add_option("--pictures", a->pictures, "of a source [4; 16 with --explain]")
+            ->check(CLI::Range(1, 1000))
+            ->group("Data");
+        app.add_option("--seed", a->seed, "of the draws")
+            ->capture_default_str()
+            ->check(CLI::NonNegativeNumber)
+            ->group("Views");
+        app.add_option("-o,--out", a->out, "PNG file")->capture_default_str()->group("Output");
+        return [a](const Context& context) {
+          return a->explained.empty() ? views(context, *a) : explain(context, *a);
+        };
+      }};
 }
 
 }  // namespace vistas::app

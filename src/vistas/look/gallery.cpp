@@ -29,6 +29,9 @@ figcaption { margin-top: .35rem; font-size: .8rem; color: var(--soft); }
 figcaption b { color: var(--ink); font-variant-numeric: tabular-nums; }
 figcaption span { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .right .label { color: var(--right); } .wrong .label { color: var(--wrong); }
+.warning { color: var(--wrong); margin: .25rem 0; }
+table { border-collapse: collapse; margin: 0 0 2rem; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .25rem 1.5rem .25rem 0; border-bottom: 1px solid var(--line); }
 @media (max-width: 640px) { section { grid-template-columns: 1fr; } .query { max-width: 180px; } }
 )";
 
@@ -52,11 +55,32 @@ std::string figure(const GalleryPicture& p, const std::string& kind) {
       kind, mark, source, path, text);
 }
 
+std::string table_row(const std::vector<std::string>& cells, const char* tag) {
+  std::string text = "<tr>";
+  for (const std::string& cell : cells) {
+    text += fmt::format("<{0}>{1}</{0}>", tag, escape_html(cell));
+  }
+  return text + "</tr>\n";
+}
+
+std::string notes_part(const GalleryNotes& notes) {
+  std::string text;
+  for (const std::string& warning : notes.warnings) {
+    text += fmt::format("<p class=\"warning\">{}</p>\n", escape_html(warning));
+  }
+  if (notes.table.empty()) return text;
+  text += "<table>\n";
+  for (const auto& row : notes.table) {
+    text += table_row(row, &row == &notes.table.front() ? "th" : "td");
+  }
+  return text + "</table>\n";
+}
+
 }  // namespace
 
 std::string gallery_page(const std::string& title, const std::string& subtitle,
-                         const std::vector<GalleryRow>& rows) {
-  std::string body;
+                         const std::vector<GalleryRow>& rows, const GalleryNotes& notes) {
+  std::string body = notes_part(notes);
   for (const GalleryRow& row : rows) {
     body += "<section>\n" + figure(row.query, "query") + "<div class=\"near\">\n";
     for (const GalleryPicture& neighbour : row.neighbours) body += figure(neighbour, "neighbour");

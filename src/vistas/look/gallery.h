@@ -1,4 +1,5 @@
-// A web page of queries and their nearest neighbours that needs nothing beside itself.
+// A web page of pictures beside each other, queries and their nearest neighbours for example, that
+// needs nothing beside itself.
 #pragma once
 
 #include <optional>
@@ -20,9 +21,15 @@ struct GalleryRow {
   std::vector<GalleryPicture> neighbours;
 };
 
+// What stands above the pictures.
+struct GalleryNotes {
+  std::vector<std::string> warnings{};
+  std::vector<std::vector<std::string>> table{};  // a header, and rows; none if empty
+};
+
 // A whole HTML page; `subtitle` says how it was made. Text is escaped, links are percent-encoded,
 // nothing is loaded from a network, colours follow the reader's light or dark setting.
 std::string gallery_page(const std::string& title, const std::string& subtitle,
-                         const std::vector<GalleryRow>& rows);
+                         const std::vector<GalleryRow>& rows, const GalleryNotes& notes = {});
 
 }  // namespace vistas::look

@@ -89,15 +89,15 @@ int ViewMaker::width(int number) const {
   return view(number).width;
 }
 
+Box ViewMaker::view_box(int height, int width, const DrawKey& key, int number) const {
+  Draws draws(key_of(key, number));
+  const View& v = view(number);
+  return v.framing->place({height, width}, {v.height, v.width}, draws).from;
+}
+
 Box ViewMaker::needed_box(int height, int width, const DrawKey& key) const {
   Box needed;
-  for (int v = 0; v < view_count(); ++v) {
-    Draws draws(key_of(key, v));
-    const View& made = view(v);
-    const Placement placement =
-        made.framing->place({height, width}, {made.height, made.width}, draws);
-    needed = united(needed, placement.from);
-  }
+  for (int v = 0; v < view_count(); ++v) needed = united(needed, view_box(height, width, key, v));
   return needed;
 }
 

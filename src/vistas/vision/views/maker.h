@@ -41,7 +41,9 @@ class ViewMaker {
   int height(int view) const;
   int width(int view) const;
 
-  // The part of a height x width picture that all views of the sample together read.
+  // The part of a height x width picture that a view shows, and that all views of the sample
+  // together read.
+  Box view_box(int height, int width, const DrawKey& key, int view) const;
   Box needed_box(int height, int width, const DrawKey& key) const;
 
   // Writes one view, 0 <= view < view_count(), as height * width * channels interleaved normalised
