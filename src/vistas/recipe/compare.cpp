@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <map>
-#include <nlohmann/json.hpp>
+#include <cmath>
 
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
@@ -14,6 +12,7 @@
 #include "vistas/recipe/config.h"
 #include "vistas/recipe/dense_run.h"
 #include "vistas/recipe/image_eval.h"
+#include "vistas/recipe/short_trainings.h"
 
 namespace vistas::recipe {
 namespace {
@@ -21,65 +20,6 @@ namespace {
 bool is_run(const std::string& model) {
   return model != "scratch" && model != "untrained";
 }
-
-class StepProgress : public learn::TrainObserver {
- public:
-  StepProgress(const EvalProgress& progress, std::string doing)
-      : progress_(progress), doing_(std::move(doing)) {}
-  void on_report(const learn::StepReport& report) override {
-    progress_(doing_, report.step, report.total);
-  }
-
- private:
-  const EvalProgress& progress_;
-  std::string doing_;
-};
-
-// Trainings that an earlier call has finished, a line each. The key has all that a result depends
-// on: split, settings, the data and the weights of the backbone.
-class Kept {
- public:
-  explicit Kept(std::filesystem::path file) : file_(std::move(file)) {
-    if (file_.empty()) return;
-    std::ifstream lines(file_);
-    for (std::string line; std::getline(lines, line);) {
-      cut_short_ = lines.eof();
-      const auto json = nlohmann::json::parse(line, nullptr, false);
-      if (json.is_object() && json.contains("key") && json.contains("value")) {
-        values_[json["key"]] = {json["value"], json["labelled"]};
-      }
-    }
-  }
-  struct Result {
-    double value = 0;
-    int64_t labelled = 0;
-  };
-  const Result* find(const std::string& key) const {
-    const auto found = values_.find(key);
-    return found == values_.end() ? nullptr : &found->second;
-  }
-  void add(const std::string& key, const nlohmann::json& what, const Result& result) {
-    values_[key] = result;
-    if (file_.empty()) return;
-    nlohmann::json line = what;
-    line["key"] = key;
-    line["value"] = result.value;
-    line["labelled"] = result.labelled;
-    std::filesystem::create_directories(file_.parent_path());
-    std::ofstream out(file_, std::ios::app);
-    out << (cut_short_ ? "\n" : "") << line.dump() << "\n";
-    cut_short_ = false;
-    out.flush();
-    if (!out) {
-      throw Error(ErrorKind::resource, {.what = file_.string() + ": cannot be written"});
-    }
-  }
-
- private:
-  std::filesystem::path file_;
-  bool cut_short_ = false;  // its last line, by a killed run
-  std::map<std::string, Result> values_;
-};
 
 // Of a run's encoder, which may have been trained anew at the same place; 0 without a run.
 uint64_t weights_hash(const std::string& model) {
@@ -156,26 +96,27 @@ class DenseComparison {
         "{} of {}: {} on {} of the labels, seed {}", ++count_,
         options_.models.size() * options_.labels.size() * static_cast<size_t>(options_.seeds),
         model, labels, seed);
-    const Kept::Result* known = kept_.find(key);
-    Kept::Result result;
-    if (known != nullptr) {
-      result = *known;
-    } else {
-      result = train_and_score(*config, training, doing);
-      if (stop_) return;
-      kept_.add(key, {{"model", model}, {"labels", labels}, {"seed", seed}}, result);
-    }
+    const auto kept = kept_.get(key, [&]() -> std::optional<KeptResult> {
+      KeptResult result{.numbers = train_and_score(*config, training, doing)};
+      if (stop_) return std::nullopt;
+      result.about = {{"model", Value{.data = model}},
+                      {"labels", Value{.data = labels}},
+                      {"seed", Value{.data = seed}}};
+      return result;
+    });
+    if (!kept) return;
     rows_.add({.encoder = model,
                .task = options_.task,
                .measure = modality_ == learn::Modality::boxes ? "AP50" : "mIoU",
                .labels = labels,
-               .labelled = result.labelled},
-              result.value);
+               .labelled = std::llround(kept->at("labelled"))},
+              kept->at("value"));
   }
 
-  Kept::Result train_and_score(const DenseConfig& config, DenseTraining& training,
-                               const std::string& doing) const {
+  Numbers train_and_score(const DenseConfig& config, DenseTraining& training,
+                          const std::string& doing) const {
     const learn::TrainParts parts = training.parts();
+    const auto labelled = static_cast<double>(training.size());
     StepProgress observer(progress_, "training " + doing);
     learn::Trainer(parts).run(nullptr, observer, stop_);
     parts.method->eval();
@@ -188,17 +129,18 @@ class DenseComparison {
       progress_("measuring " + doing, done, all);
     };
     if (modality_ == learn::Modality::masks) {
-      return {score_masks(bundle, test_, features, count).scores.miou, training.size()};
+      return {{"value", score_masks(bundle, test_, features, count).scores.miou},
+              {"labelled", labelled}};
     }
     const auto found = vision::detect(bundle, test_.source, {}, features, count);
-    return {score_boxes(test_, found).ap50, training.size()};
+    return {{"value", score_boxes(test_, found).ap50}, {"labelled", labelled}};
   }
 
   const CompareOptions& options_;
   const EvalProgress& progress_;
   const std::atomic<bool>& stop_;
   learn::Modality modality_;
-  Kept kept_;
+  KeptResults kept_;
   std::optional<vision::EncoderOptions> architecture_;
   DenseData test_;
   size_t count_ = 0;  // trainings so far
