@@ -81,7 +81,7 @@ class Examples(support.ProgramTest):
 
     def test_the_list_names_the_commands(self):
         for command in ("train", "eval", "embed", "near", "export", "recommend", "similar", "baseline",
-                        "detect", "segment", "views", "info", "pack", "doctor"):
+                        "choose-views", "detect", "segment", "views", "info", "pack", "doctor"):
             self.assertIn(command, self.commands)
 
     def test_every_help_has_a_sentence_json_and_three_examples(self):

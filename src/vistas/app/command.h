@@ -54,6 +54,7 @@ Command recommend_command();
 Command similar_command();
 Command baseline_command();
 Command compare_command();
+Command choose_views_command();
 Command detect_command();
 Command segment_command();
 Command views_command();

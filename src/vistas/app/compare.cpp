@@ -7,6 +7,7 @@
 
 #include "vistas/app/dense.h"
 #include "vistas/app/shared.h"
+#include "vistas/app/told_progress.h"
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
 #include "vistas/look/label_curve.h"
@@ -72,18 +73,7 @@ int compare(const Context& context, CompareArguments& a) {
   }
   o.kept = fs::path(a.out) / "trainings.jsonl";
   StatusLine status(context);
-  std::string counted;
-  vision::FeatureProgress count;
-  const auto rows = recipe::compare(
-      o,
-      [&](const std::string& doing, int64_t done, int64_t all) {
-        if (all == 0) return status.show(doing);
-        if (doing != std::exchange(counted, doing)) {
-          count = counted_progress(status, doing);
-        }
-        count(done, all);
-      },
-      stop_flag());
+  const auto rows = recipe::compare(o, told_progress(status), stop_flag());
   status.clear();
   if (rows.empty()) return signal_exit_code();
   look::Table table({"model", "labels", "pictures", rows.front().measure + " (%)"});

@@ -13,6 +13,7 @@
 #include "vistas/app/one_shot.h"
 #include "vistas/app/shared.h"
 #include "vistas/app/texts.h"
+#include "vistas/app/told_progress.h"
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
 #include "vistas/base/run_folder.h"
@@ -152,15 +153,7 @@ int eval(const Context& context, EvalArguments& a) {
   const auto data = recipe::open_labelled(data_of(a), vision::options_for(bundle),
                                           static_cast<uint64_t>(a.split_seed));
   StatusLine status(context);
-  std::string counted;
-  vision::FeatureProgress count;
-  const auto result = recipe::evaluate(bundle, data, a.options,
-                                       [&](const std::string& doing, int64_t done, int64_t all) {
-                                         if (all == 0) return status.show(doing);
-                                         if (doing != std::exchange(counted, doing))
-                                           count = counted_progress(status, doing);
-                                         count(done, all);
-                                       });
+  const auto result = recipe::evaluate(bundle, data, a.options, told_progress(status));
   status.clear();
   look::Table table({"encoder", "task", "labels", "pictures", "top-1 (%)"});
   nlohmann::json rows = nlohmann::json::array();

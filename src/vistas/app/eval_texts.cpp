@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "vistas/app/texts.h"
+#include "vistas/app/told_progress.h"
 #include "vistas/base/error.h"
 #include "vistas/look/table.h"
 
@@ -40,14 +41,7 @@ int eval_texts(const Context& context, const std::string& run,
   }
   const text::TextBundle bundle = load_encoder(context, run);
   StatusLine status(context);
-  std::string counted;
-  vision::FeatureProgress count;
-  const auto result = recipe::evaluate_texts(
-      bundle, options, [&](const std::string& doing, int64_t done, int64_t all) {
-        if (all == 0) return status.show(doing);
-        if (doing != std::exchange(counted, doing)) count = counted_progress(status, doing);
-        count(done, all);
-      });
+  const auto result = recipe::evaluate_texts(bundle, options, told_progress(status));
   status.clear();
   look::Table table({"encoder", "task", "measure", "labels", "value"});
   nlohmann::json rows = nlohmann::json::array();

@@ -178,11 +178,11 @@ int signal_exit_code() {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
-      train_command(),     eval_command(),        embed_command(),    near_command(),
-      mine_command(),      paraphrases_command(), vocab_command(),    export_command(),
-      recommend_command(), similar_command(),     baseline_command(), compare_command(),
-      detect_command(),    segment_command(),     views_command(),    info_command(),
-      pack_command(),      doctor_command(),      demo_command()};
+      train_command(),        eval_command(),        embed_command(),    near_command(),
+      mine_command(),         paraphrases_command(), vocab_command(),    export_command(),
+      recommend_command(),    similar_command(),     baseline_command(), compare_command(),
+      choose_views_command(), detect_command(),      segment_command(),  views_command(),
+      info_command(),         pack_command(),        doctor_command(),   demo_command()};
   return all;
 }
 

@@ -35,6 +35,10 @@ vision::ViewRecipe ImageConfig::views() const {
   return vision::builtin_recipe(view_options.recipe, view_options.options);
 }
 
+vision::ViewRecipe ImageConfig::preprocess() const {
+  return vision::builtin_recipe("eval", view_options.options);
+}
+
 std::string ImageConfig::tables() const {
   return view_tables_.list().empty() ? "" : vision::to_toml(views());
 }

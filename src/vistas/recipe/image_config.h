@@ -46,6 +46,8 @@ class ImageConfig : public Config {
   void settle_as(const Config& settled) override;
   // The views of training: the [[view]] tables where there are any, else the named recipe.
   vision::ViewRecipe views() const;
+  // The view with which pictures are embedded: that of the recipe without chance.
+  vision::ViewRecipe preprocess() const;
 
   ImageDataOptions data;
   vision::PictureRegionOptions regions;

@@ -23,11 +23,6 @@ constexpr int64_t kScorePictures = 5000;  // the online score is a trend, not a 
 constexpr int64_t kScoreNeighbours = 20;
 constexpr double kHeldOut = 0.2;
 
-// The view with which pictures are embedded: that of the recipe without chance.
-vision::ViewRecipe preprocess_of(const ImageConfig& config) {
-  return vision::builtin_recipe("eval", config.view_options.options);
-}
-
 // kNN accuracy on a fifth of some labelled pictures against the others; none without two pictures
 // of a class.
 std::function<double(learn::Encoder&)> online_score(
@@ -44,7 +39,7 @@ std::function<double(learn::Encoder&)> online_score(
   for (const int64_t i : drawn) drawn_labels.push_back(labels[static_cast<size_t>(i)]);
   if (measure::stratified_split(drawn_labels, kHeldOut, seed).test.empty()) return nullptr;
   const std::shared_ptr<const vision::ImageSource> pictures = vision::subset(source, drawn);
-  const vision::Bundle bundle{config.encoder, encoder, preprocess_of(config)};
+  const vision::Bundle bundle{config.encoder, encoder, config.preprocess()};
   vision::FeatureOptions options;
   options.device = config.train.device;
   options.precision = config.train.precision;
@@ -189,7 +184,7 @@ learn::TrainParts ImageTraining::parts() {
   parts.optimizer = config_.optimizer;
   parts.schedule = config_.schedule;
   parts.encoder_files = {
-      {"encoder.json", vision::bundle_json(config_.encoder, preprocess_of(config_))}};
+      {"encoder.json", vision::bundle_json(config_.encoder, config_.preprocess())}};
   if (config_.train.score_every > 0) {
     const auto encoder = std::dynamic_pointer_cast<vision::ImageEncoder>(parts.method->encoder());
     parts.score = online_score(config_, encoder, source_);

@@ -14,11 +14,11 @@ KeptResults::KeptResults(std::filesystem::path file) : file_(std::move(file)) {
   for (std::string line; std::getline(lines, line);) {
     cut_short_ = lines.eof();
     const auto json = nlohmann::json::parse(line, nullptr, false);
-    if (!json.is_object() || !json.contains("key")) continue;
+    if (!json.is_object() || !json.contains("key") || !json.contains("numbers")) continue;
     Numbers& numbers = values_[json["key"]];
-    for (const auto& [name, value] : json.items()) {
-      if (value.is_number()) numbers[name] = value;
-      if (value.is_null()) numbers[name] = std::numeric_limits<double>::quiet_NaN();
+    for (const auto& [name, value] : json["numbers"].items()) {
+      numbers[name] =
+          value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
     }
   }
 }
@@ -36,7 +36,7 @@ std::optional<Numbers> KeptResults::get(const std::string& key,
 void KeptResults::write(const std::string& key, const KeptResult& result) {
   nlohmann::json line = nlohmann::json::parse(to_json(Value{.data = result.about}));
   line["key"] = key;
-  for (const auto& [name, value] : result.numbers) line[name] = value;
+  line["numbers"] = result.numbers;
   std::filesystem::create_directories(file_.parent_path());
   std::ofstream out(file_, std::ios::app);
   out << (cut_short_ ? "\n" : "") << line.dump() << "\n";

@@ -29,11 +29,12 @@ class TextTraining : public Training {
   LeftOut left_out() const override;
   std::vector<std::string> uses() const override;
   void write_files(const RunFolder& run) const override;
+  // Whether a text is compared with its own views.
+  bool views_of_row() const;
 
  private:
   std::shared_ptr<text::TextEncoder> make_encoder(uint64_t seed) const;
   void check_views_differ() const;
-  bool views_of_row() const;
   text::TextBatchOptions batch_options() const;
   at::Tensor teacher_embeddings() const;
   bool parts_of_row() const;
