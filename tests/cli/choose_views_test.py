@@ -128,6 +128,12 @@ ops = [{ op = "resize" }, { op = "affine", p = 0.5 }]
         self.assertRegex(result.out, r"without affine +\d")
         self.assertRegex(result.out, r"with invert +\d[^\n]* one seed")
 
+    def test_what_cannot_be_read_is_named(self):
+        support.make_photos(self.folder / "bad")
+        support.write(self.folder / "bad/broken.png", b"no picture")
+        result = self.choose("i", "--add", "none", data="bad", steps=4)
+        self.assertIn("broken.png", result.out)
+
     def test_texts(self):
         draw = random.Random(3)
         words = "where is the station house tree a red old dog runs near".split()

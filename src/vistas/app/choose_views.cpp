@@ -171,6 +171,7 @@ int choose_views(const Context& context, ChooseArguments& a) {
   fs::create_directories(a.out);
   write_file_atomic(plot, plot_of(a, ranked, how));
   write_file_atomic(file, json.dump(2) + "\n");
+  if (!ablation.left_out.empty()) context.print(ablation.left_out + "\n");
   context.print(
       fmt::format("{} of {} each; mean and standard deviation; \"to all\": difference to the views "
                   "as they are, "

@@ -24,10 +24,12 @@ constexpr int64_t kAtOnce = 128;
 constexpr double kNever = 1e6;
 
 bool is_one_shot(const vision::ImageSource& source) {
+  bool examples = false, queries = false;
   for (int64_t i = 0; i < source.size(); ++i) {
-    if (source.name(i).find("/training/") != std::string::npos) return true;
+    examples = examples || source.name(i).find("/training/") != std::string::npos;
+    queries = queries || source.name(i).find("/test/") != std::string::npos;
   }
-  return false;
+  return examples && queries;
 }
 
 class ViewAblation {
@@ -59,6 +61,7 @@ class ViewAblation {
       for (const VariantResult& result : out.results) {
         const auto numbers = measure(result.variant, seed);
         if (!numbers) return out;
+        out.left_out = left_out_;
         measured.push_back(*numbers);
       }
       for (size_t v = 0; v < measured.size(); ++v) out.results[v].seeds.push_back(measured[v]);
@@ -149,6 +152,7 @@ class ViewAblation {
       recipe::StepProgress observer(progress_, "training " + doing);
       const learn::TrainParts parts = training->parts();
       const auto result = learn::Trainer(parts).run(nullptr, observer, stop_);
+      left_out_ = training->left_out().summary;
       if (result.stopped) return std::nullopt;
       parts.method->eval();
       progress_("measuring " + doing, 0, 0);
@@ -225,6 +229,7 @@ class ViewAblation {
   bool one_shot_ = false;
   recipe::LabelledData fitted_;
   std::vector<learn::Batch> looked_at_;
+  std::string left_out_;
   int64_t count_ = 0, all_ = 0;
 };
 

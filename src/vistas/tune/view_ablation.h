@@ -37,6 +37,7 @@ struct Ablation {
   RankBy rank_by = RankBy::score;
   std::string score;  // what "score" is: "online kNN", "one-shot"; "" where there are no labels
   std::vector<VariantResult> results;
+  std::string left_out{};  // samples that could not be used, for people; "" if there are none
 };
 
 // The measures of a training, all by its last step:
