@@ -67,8 +67,9 @@ class ChooseViews(support.ProgramTest):
         self.assertEqual(len({row["runs"][0]["uniformity"] for row in found["rows"]}), 6)
         plot = (self.folder / "a/views.svg").read_text()
         self.assertEqual(plot.count("<circle"), 6)
-        # Another order from the same trainings.
         lines = (self.folder / "a/trainings.jsonl").read_text()
+        self.assertEqual(lines.count('precision = \\"fp32\\"'), 12)  # as --set has it
+        # Another order from the same trainings.
         other = self.choose("a", "--add", "affine", "--rank-by", "effective-rank", "--json",
                             "-").json()
         self.assertEqual((self.folder / "a/trainings.jsonl").read_text(), lines)

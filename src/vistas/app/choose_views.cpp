@@ -38,8 +38,11 @@ Value settings_of(const ChooseArguments& a) {
   if (!a.data.empty()) merge_into(over, text_setting("data.path", a.data));
   for (const std::string& set : a.sets) merge_into(over, parse_assignment(set));
   merge_into(over, parse_assignment(fmt::format("train.steps={}", a.steps)));
-  merge_into(over, text_setting("train.device", a.device));
-  merge_into(over, text_setting("train.precision", a.precision));
+  const auto unless_auto = [&](const std::string& key, const std::string& value) {
+    if (value != "auto") merge_into(over, text_setting(key, value));
+  };
+  unless_auto("train.device", a.device);
+  unless_auto("train.precision", a.precision);
   Value values;
   if (a.recipe.ends_with(".toml")) {
     values = read_toml(a.recipe);
