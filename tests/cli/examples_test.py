@@ -71,6 +71,8 @@ class Examples(support.ProgramTest):
 
     def needs_what_is_absent(self, words):
         """Why an example cannot run here, or None."""
+        if words[1] == "tune" and "--dry-run" not in words and not support.has_optuna():
+            return "no Optuna: ./dev setup --tune installs it"
         if (self.folder / CIFAR).exists():
             return None
         for word in words:
@@ -81,7 +83,7 @@ class Examples(support.ProgramTest):
 
     def test_the_list_names_the_commands(self):
         for command in ("train", "eval", "embed", "near", "export", "recommend", "similar", "baseline",
-                        "choose-views", "detect", "segment", "views", "info", "pack", "doctor"):
+                        "choose-views", "tune", "detect", "segment", "views", "info", "pack", "doctor"):
             self.assertIn(command, self.commands)
 
     def test_every_help_has_a_sentence_json_and_three_examples(self):

@@ -4,6 +4,7 @@ The program is named by VISTAS_PROGRAM. Python's standard library only.
 """
 import base64
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -13,6 +14,7 @@ import random
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 import unittest
 import zlib
@@ -20,8 +22,20 @@ import zlib
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("VISTAS_PROGRAM", str(REPOSITORY / "build" / "vistas"))
 
+# A Python that has Optuna, where there is one.
+TUNE_PYTHON = os.environ.get("VISTAS_TUNE_PYTHON", sys.executable)
+
 # Tests run beside each other: a thread that waits must not keep a core busy.
-ENVIRONMENT = {**os.environ, "OMP_WAIT_POLICY": "passive", "NO_COLOR": "1"}
+ENVIRONMENT = {**os.environ, "OMP_WAIT_POLICY": "passive", "NO_COLOR": "1",
+               "VISTAS_TUNE_PYTHON": TUNE_PYTHON}
+
+
+@functools.cache
+def has_optuna():
+    """Whether `vistas tune` can search: `./dev test` sees to it."""
+    return subprocess.run([TUNE_PYTHON, "-c", "import optuna"], capture_output=True).returncode == 0
+
+
 
 # A baseline JPEG of 40 x 32 pixels.
 JPEG = base64.b64decode("""

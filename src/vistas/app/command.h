@@ -55,6 +55,7 @@ Command similar_command();
 Command baseline_command();
 Command compare_command();
 Command choose_views_command();
+Command tune_command();
 Command detect_command();
 Command segment_command();
 Command views_command();

@@ -181,8 +181,9 @@ const std::vector<Command>& commands() {
       train_command(),        eval_command(),        embed_command(),    near_command(),
       mine_command(),         paraphrases_command(), vocab_command(),    export_command(),
       recommend_command(),    similar_command(),     baseline_command(), compare_command(),
-      choose_views_command(), detect_command(),      segment_command(),  views_command(),
-      info_command(),         pack_command(),        doctor_command(),   demo_command()};
+      choose_views_command(), tune_command(),        detect_command(),   segment_command(),
+      views_command(),        info_command(),        pack_command(),     doctor_command(),
+      demo_command()};
   return all;
 }
 

@@ -1,0 +1,456 @@
+// vistas tune: a search over the settings of a recipe.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+
+#include "vistas/app/shared.h"
+#include "vistas/app/train.h"
+#include "vistas/base/error.h"
+#include "vistas/base/threads.h"
+#include "vistas/look/table.h"
+#include "vistas/look/text.h"
+#include "vistas/tune/study.h"
+
+namespace fs = std::filesystem;
+
+namespace vistas::app {
+namespace {
+
+constexpr int64_t kMostTrials = 1'000'000;
+
+struct TuneArguments {
+  std::string input, out, time, trial_time, objective, eval_data, eval_task, python;
+  std::vector<std::string> sets;
+  tune::SpaceWishes wishes;
+  tune::StudyOptions study;
+  int64_t trial_steps = 0;
+  bool dry_run = false;
+};
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+std::string find_python(const std::string& named) {
+  std::vector<std::string> candidates{named};
+  if (named.empty()) {
+    candidates = {variable("VISTAS_TUNE_PYTHON")};
+    for (const char* home : {"VIRTUAL_ENV", "VISTAS_TORCH"}) {
+      if (!variable(home).empty()) candidates.push_back(variable(home) + "/bin/python");
+    }
+    candidates.insert(candidates.end(), {".venv/bin/python", "python3"});
+    std::erase(candidates, "");
+  }
+  for (const std::string& python : candidates) {
+    // It is started in the folder of the study.
+    const bool is_path = python.find('/') != std::string::npos;
+    if (tune::has_optuna(python)) return is_path ? fs::absolute(python).string() : python;
+  }
+  throw Error(ErrorKind::resource,
+              {.what = "the search is Optuna's, a Python package",
+               .got = fmt::format("none in {}", fmt::join(candidates, ", ")),
+               .expected = "a Python that has it",
+               .fix = "Install it with `./dev setup --tune` or `python3 -m pip install optuna`, or "
+                      "name a Python that has it: --python PYTHON"});
+}
+
+Value overrides(const std::vector<std::string>& sets) {
+  Value values{.data = ValueTable{}};
+  for (const std::string& set : sets) merge_into(values, parse_assignment(set));
+  return values;
+}
+
+std::unique_ptr<recipe::Config> recipe_of(const TuneArguments& a) {
+  Value over = overrides(a.sets);
+  auto config = config_for(a.input, over);
+  if (!config->chooses_length()) return config;
+  merge_into(over, parse_assignment("data.refit=false"));  // trials compare by validation
+  return config_for(a.input, over);
+}
+
+tune::Objective objective_of(const TuneArguments& a, bool labels) {
+  const bool eval = !a.eval_data.empty() || !a.eval_task.empty();
+  if (a.objective.empty()) {
+    return eval     ? tune::Objective::eval
+           : labels ? tune::Objective::online
+                    : tune::Objective::alignment_uniformity;
+  }
+  const auto objective = std::ranges::find(tune::objective_names(), a.objective,
+                                           &std::pair<std::string, tune::Objective>::first)
+                             ->second;
+  if (objective == tune::Objective::online && !labels) {
+    throw Error(ErrorKind::usage,
+                {.what = "--objective online",
+                 .got = "data without an online score: no labels, or no data.score_task for texts",
+                 .expected = "labelled data, --eval-data LABELLED, or a score without labels: "
+                             "--objective alignment_uniformity"});
+  }
+  if ((objective == tune::Objective::eval) != eval) {
+    throw Error(ErrorKind::usage, {.what = "--objective " + a.objective,
+                                   .got = eval ? "--eval-data or --eval-task"
+                                               : "neither --eval-data "
+                                                 "nor --eval-task",
+                                   .expected = "these with --objective eval only"});
+  }
+  return objective;
+}
+
+std::string score_text(tune::Objective objective, double value) {
+  if (!std::isfinite(value)) return "-";
+  const bool share = objective == tune::Objective::online || objective == tune::Objective::eval;
+  return share ? fmt::format("{:.2f}", 100 * value) : fmt::format("{:.4f}", value);
+}
+
+std::string unit_of(tune::Objective objective) {
+  switch (objective) {
+    case tune::Objective::online:
+      return "online score (%)";
+    case tune::Objective::eval:
+      return "score (%)";
+    case tune::Objective::alignment_uniformity:
+      return "alignment + uniformity";
+    case tune::Objective::effective_rank:
+      return "effective rank";
+  }
+  return "";
+}
+
+// TOML of a value with four digits, which is enough to look at.
+std::string short_value(const std::string& toml) {
+  const Value value = parse_assignment("v=" + toml).table().at("v");
+  const auto* number = std::get_if<double>(&value.data);
+  return number == nullptr ? toml : fmt::format("{:.4g}", *number);
+}
+
+class TuneDisplay : public tune::StudyObserver {
+ public:
+  TuneDisplay(const Context& context, tune::Objective objective)
+      : status_(context), objective_(objective) {}
+
+  void on_trial(const tune::TrialRow& row, bool best) override {
+    status_.clear();
+    std::vector<std::string> settings;
+    for (const auto& [name, value] : row.settings) {
+      settings.push_back(
+          fmt::format("{} {}", name.substr(name.rfind('.') + 1), short_value(value)));
+    }
+    fmt::print(stderr, "trial {}: {}{}, {}, {}: {}{}\n", row.trial, row.state,
+               best ? " (best so far)" : "", score_text(objective_, row.value),
+               look::format_duration(row.seconds), fmt::join(settings, ", "),
+               row.why.empty() ? "" : "; " + row.why);
+    std::fflush(stderr);
+  }
+
+  void on_standing(const tune::Standing& s) override {
+    std::string text = fmt::format("{} of {} trials, {} running", s.done, s.trials, s.running);
+    if (s.best >= 0) {
+      text += fmt::format(", best {} (trial {})", score_text(objective_, s.best_value), s.best);
+    }
+    text += ", " + look::format_duration(s.seconds);
+    if (s.seconds_left >= 0) {
+      text += fmt::format(", {} left at most", look::format_duration(s.seconds_left));
+    }
+    status_.show(text);
+  }
+
+  void on_message(const std::string& message) override {
+    status_.clear();
+    fmt::print(stderr, "{}\n", message);
+  }
+
+  void clear() { status_.clear(); }
+
+ private:
+  StatusLine status_;
+  tune::Objective objective_;
+};
+
+void print_space(const Context& context, const tune::Space& space) {
+  look::Table table({"searched", "recipe", "values"});
+  for (const tune::Dimension& d : space) {
+    table.add({d.name, short_value(to_toml(d.now)), d.text()});
+  }
+  context.print(table.str(context.color, context.width));
+}
+
+// --only with one list of choices: each of them once.
+bool is_sweep(const tune::Space& space) {
+  return space.size() == 1 && !space[0].choices.empty();
+}
+
+// How long a trial is, from what the user says: --trial-time or --trial-steps, otherwise an even
+// share of --time, otherwise as long as the recipe.
+tune::Budget budget_of(const TuneArguments& a, int64_t steps) {
+  if (!a.trial_time.empty()) return {.seconds = parse_duration(a.trial_time)};
+  if (a.trial_steps > 0) return {.steps = a.trial_steps};
+  if (a.study.seconds > 0) {
+    return {.seconds =
+                a.study.seconds * a.study.workers / static_cast<double>(a.study.sampler.trials)};
+  }
+  return {.steps = steps};
+}
+
+std::string budget_text(const tune::Budget& budget, const tune::Subject& subject) {
+  if (budget.seconds > 0) return look::format_duration(budget.seconds) + " each";
+  return fmt::format("{} steps of {} samples each", budget.steps, subject.batch);
+}
+
+void print_trials(const Context& context, const tune::Space& space, tune::Objective objective,
+                  const tune::StudyResult& result) {
+  std::vector<std::string> header{"trial", unit_of(objective), "end", "steps", "time", "memory"};
+  for (const auto& d : space) header.push_back(d.name.substr(d.name.rfind('.') + 1));
+  look::Table table(header);
+  auto rows = result.trials;
+  if (!is_sweep(space)) {
+    std::ranges::stable_sort(rows, [](const tune::TrialRow& a, const tune::TrialRow& b) {
+      const bool whole = a.state == "complete", other = b.state == "complete";
+      return whole != other ? whole : a.value > b.value;
+    });
+  }
+  for (const tune::TrialRow& row : rows) {
+    std::vector<std::string> cells{fmt::format("{}", row.trial),
+                                   score_text(objective, row.value),
+                                   row.state,
+                                   fmt::format("{}", row.steps),
+                                   look::format_duration(row.seconds),
+                                   look::format_bytes(static_cast<double>(row.peak_memory))};
+    for (const auto& d : space) {
+      const auto setting =
+          std::ranges::find(row.settings, d.name, &std::pair<std::string, std::string>::first);
+      cells.push_back(setting == row.settings.end() ? "" : short_value(setting->second));
+    }
+    table.add(cells, row.trial == result.best);
+  }
+  context.print("\n" + table.str(context.color));
+}
+
+nlohmann::json to_json(const tune::TrialRow& row) {
+  nlohmann::json settings = nlohmann::json::object();
+  for (const auto& [name, value] : row.settings) settings[name] = value;
+  return {{"trial", row.trial},
+          {"state", row.state},
+          {"value", finite_or_null(row.value)},
+          {"settings", settings},
+          {"steps", row.steps},
+          {"seconds", row.seconds},
+          {"peak_memory_bytes", row.peak_memory},
+          {"why", row.why}};
+}
+
+std::string again(const TuneArguments& a) {
+  std::string command;
+  for (const std::string& variable : a.study.environment) command += variable + " ";
+  return fmt::format("{}vistas train {} --out RUN", command,
+                     shell_word((a.study.folder / "best.toml").string()));
+}
+
+void print_best(const Context& context, const TuneArguments& a, const tune::Space& space,
+                const tune::StudyResult& result) {
+  if (result.best < 0) return context.print("no trial was complete\n");
+  const auto objective = a.study.objective;
+  const auto row = std::ranges::find(result.trials, result.best, &tune::TrialRow::trial);
+  std::string text = fmt::format("the best is trial {}, {} {}", row->trial, unit_of(objective),
+                                 score_text(objective, row->value));
+  const tune::TrialRow& first = result.trials.front();
+  if (!is_sweep(space) && first.trial == 0 && first.state == "complete") {
+    text += fmt::format("; trial 0: {}", score_text(objective, first.value));
+  }
+  std::vector<std::string> shares;
+  for (const auto& [name, share] : result.importance) {
+    shares.push_back(fmt::format("{} {:.0f} %", name, 100 * share));
+  }
+  if (!shares.empty() && !is_sweep(space)) {
+    text += fmt::format("\nimportance (PED-ANOVA): {}", fmt::join(shares, ", "));
+  }
+  context.print(
+      fmt::format("{}\ntrain it again with\n  {}\nlook at the study with\n  "
+                  "optuna-dashboard sqlite:///{}\n",
+                  text, again(a), (a.study.folder / "study.db").string()));
+}
+
+std::string default_out(const std::string& input) {
+  const fs::path source(input);
+  const fs::path name = source.has_stem() ? source.stem() : source.parent_path().filename();
+  return (fs::path("runs") / ("tune-" + name.string())).string();
+}
+
+// Several trainings share the cores, unless the user has said otherwise.
+void share_cores(tune::StudyOptions& study) {
+  if (study.workers == 1 || !variable("OMP_NUM_THREADS").empty()) return;
+  const int threads = std::max(1, available_cores() / study.workers);
+  study.environment.push_back(fmt::format("OMP_NUM_THREADS={}", threads));
+}
+
+nlohmann::json result_json(const TuneArguments& a, const tune::Space& space,
+                           const tune::StudyResult& result) {
+  const tune::StudyOptions& o = a.study;
+  nlohmann::json json = {{"study", o.folder.string()},
+                         {"objective", tune::name_of(o.objective)},
+                         {"trial_seconds", o.budget.seconds},
+                         {"trial_steps", o.budget.steps},
+                         {"space", nlohmann::json::array()},
+                         {"trials", nlohmann::json::array()},
+                         {"importance", nlohmann::json::object()},
+                         {"stopped", result.stopped}};
+  for (const auto& d : space) {
+    json["space"].push_back({{"name", d.name}, {"recipe", to_toml(d.now)}, {"values", d.text()}});
+  }
+  for (const auto& row : result.trials) json["trials"].push_back(to_json(row));
+  for (const auto& [name, share] : result.importance) json["importance"][name] = share;
+  json["best"] = result.best < 0 ? nlohmann::json() : nlohmann::json(result.best);
+  json["best_recipe"] = result.best < 0 ? "" : (o.folder / "best.toml").string();
+  return json;
+}
+
+int tune_recipe(const Context& context, TuneArguments& a) {
+  tune::StudyOptions& o = a.study;
+  if (!a.time.empty()) o.seconds = parse_duration(a.time);
+  if (!a.trial_time.empty() && a.trial_steps > 0) {
+    throw Error(ErrorKind::usage, {.what = "--trial-time and --trial-steps", .expected = "one"});
+  }
+  const auto config = recipe_of(a);
+  tune::Subject subject{.recipe = config->to_toml(), .batch = config->train.batch};
+  for (const std::string& set : a.sets) a.wishes.fixed.push_back(set.substr(0, set.find('=')));
+  subject.scores_set =
+      std::ranges::find(a.wishes.fixed, "train.score_every") != a.wishes.fixed.end();
+  const auto training = config->open();
+  config->train.score_every = 1;
+  const bool labels = training->parts().score != nullptr;
+  o.objective = objective_of(a, labels);
+  if (o.objective == tune::Objective::eval) {
+    o.eval = {"--tasks", a.eval_task.empty() ? "knn" : a.eval_task};
+    if (!a.eval_data.empty()) o.eval.insert(o.eval.end(), {"--data", a.eval_data});
+  }
+  const bool labelled =
+      o.objective == tune::Objective::online || o.objective == tune::Objective::eval;
+  subject.samples = training->size();
+  subject.data_fingerprint = fmt::format("{:016x}", training->fingerprint());
+  const tune::Space space = tune::search_space(*config, a.wishes, labelled, subject.samples);
+  if (is_sweep(space)) {
+    o.sampler.trials = static_cast<int64_t>(space[0].choices.size());
+    o.sampler.pruner = "none";
+  }
+  o.budget = budget_of(a, learn::Trainer(training->parts()).total_steps());
+  o.folder = o.sampler.folder = a.out.empty() ? default_out(a.input) : a.out;
+  print_space(context, space);
+  if (a.dry_run) return 0;
+  o.sampler.python = find_python(a.python);
+  o.program = fs::read_symlink("/proc/self/exe").string();
+  share_cores(o);
+  tune::open_study(o, subject, space, !a.trial_time.empty() || a.trial_steps > 0);
+  context.print(fmt::format("{} trials at most, {}; {} in {}\n", o.sampler.trials,
+                            budget_text(o.budget, subject), unit_of(o.objective),
+                            o.folder.string()));
+  TuneDisplay display(context, o.objective);
+  const tune::StudyResult result = tune::search(o, subject, space, display, stop_flag());
+  display.clear();
+  print_trials(context, space, o.objective, result);
+  print_best(context, a, space, result);
+  if (result.stopped) context.print("stopped; the same command goes on\n");
+  context.write_json(result_json(a, space, result));
+  return result.stopped ? signal_exit_code() : 0;
+}
+
+void add_space_options(CLI::App& app, TuneArguments& a) {
+  app.add_option("--set", a.sets, "a setting of all trials, which is not searched, KEY=VALUE")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false)
+      ->group("Search");
+  app.add_option("--space", a.wishes.ranges,
+                 "search a setting so: NAME=LOW..HIGH, NAME=LOW..HIGH,log or NAME=A,B,C; may be "
+                 "given many times")
+      ->type_name("NAME=RANGE")
+      ->allow_extra_args(false)
+      ->group("Search");
+  app.add_option("--only", a.wishes.only,
+                 "search nothing else; a lone setting with choices, such as batch, is tried at "
+                 "each of them")
+      ->type_name("NAME,...")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->group("Search");
+  std::vector<std::string> names;
+  for (const auto& [name, objective] : tune::objective_names()) names.push_back(name);
+  app.add_option("--objective", a.objective,
+                 "what is made large [online where the data has labels, else "
+                 "alignment_uniformity]")
+      ->check(CLI::IsMember(names))
+      ->group("Search");
+  app.add_option("--eval-data", a.eval_data,
+                 "score trials by `vistas eval` on these labelled data after training")
+      ->type_name("DATA")
+      ->group("Search");
+  app.add_option("--eval-task", a.eval_task, "by this one of its tasks [knn]")
+      ->type_name("TASK")
+      ->group("Search");
+  app.add_option("--sampler", a.study.sampler.sampler, "Optuna's sampler")
+      ->check(CLI::IsMember({"tpe", "random"}))
+      ->capture_default_str()
+      ->group("Search");
+  app.add_option("--pruner", a.study.sampler.pruner,
+                 "what gives trials up early: successive halving, below the median, or nothing")
+      ->check(CLI::IsMember({"halving", "median", "none"}))
+      ->capture_default_str()
+      ->group("Search");
+  app.add_option("--seed", a.study.sampler.seed, "of the sampler's draws")
+      ->capture_default_str()
+      ->check(CLI::Range(int64_t{0}, kMostTrials))
+      ->group("Search");
+}
+
+}  // namespace
+
+Command tune_command() {
+  return {"tune",
+          "Searches the settings with which a recipe learns best.",
+          {"vistas tune labelled/ --trials 3 --trial-steps 4 --out runs/tuned",
+           "vistas tune labelled/ --only batch --trial-steps 4 --out runs/batches",
+           "vistas tune photos/ --set train.batch=8 --space schedule.lr=0.01..1,log --dry-run"},
+          [](CLI::App& app) -> std::function<int(const Context&)> {
+            const auto a = std::make_shared<TuneArguments>();
+            app.add_option("input", a->input,
+                           "a recipe (.toml), or the data: settings that suit its size are the "
+                           "recipe")
+                ->required()
+                ->type_name("DATA|RECIPE");
+            add_space_options(app, *a);
+            app.add_option("--time", a->time, "for all trials, for example 30m or 2h")
+                ->group("Running");
+            app.add_option("--trials", a->study.sampler.trials, "trials at most")
+                ->capture_default_str()
+                ->check(CLI::Range(int64_t{1}, kMostTrials))
+                ->group("Running");
+            app.add_option("--trial-time", a->trial_time,
+                           "for one trial [--time x --workers / --trials, or the length of the "
+                           "recipe]")
+                ->group("Running");
+            app.add_option("--trial-steps", a->trial_steps,
+                           "instead: steps of the recipe's batch; with other batches as many "
+                           "samples")
+                ->type_name("N")
+                ->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}))
+                ->group("Running");
+            app.add_option("--workers", a->study.workers, "trials at a time, which share the cores")
+                ->capture_default_str()
+                ->check(CLI::Range(1, 1024))
+                ->group("Running");
+            app.add_option("--python", a->python, "a Python that has Optuna")
+                ->type_name("PYTHON")
+                ->group("Running");
+            app.add_flag("--dry-run", a->dry_run, "print what would be searched, and stop")
+                ->group("Running");
+            app.add_option("--out", a->out,
+                           "the folder of the study [runs/tune-NAME]; one that was stopped or "
+                           "killed goes on with the same command")
+                ->type_name("FOLDER")
+                ->group("Output");
+            return [a](const Context& context) { return tune_recipe(context, *a); };
+          }};
+}
+
+}  // namespace vistas::app

@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+"""vistas tune: what is searched, pruned, kept and continued, and what bad input is told.
+
+Searching needs a Python with Optuna: VISTAS_TUNE_PYTHON, otherwise the one that runs this test.
+"""
+import json
+import os
+import resource
+import signal
+import time
+import unittest
+
+import support
+
+needs_optuna = unittest.skipUnless(
+    support.has_optuna(),
+    "no Optuna: ./dev setup --tune, or name a Python that has it in VISTAS_TUNE_PYTHON")
+
+TINY = [setting for setting in support.TINY if not setting.startswith(
+    ("schedule.lr", "train.epochs", "train.batch"))]
+STUDY = ("--only", "lr,temperature", "--trial-steps", "10", "--pruner", "none")
+
+
+class Tune(support.ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        support.make_labelled(cls.folder / "labelled")
+        support.make_photos(cls.folder / "photos")
+
+    def words(self, data, out, *words, sets=()):
+        return ("tune", data, "--out", out, *words,
+                *support.settings([*TINY, "train.batch=8", *sets]))
+
+    def tune(self, data, out, *words, sets=()):
+        return self.succeeds(*self.words(data, out, *words, "--json", "-", sets=sets)).json()
+
+    def study(self, out):
+        return self.folder / out
+
+    def test_what_is_searched_is_printed(self):
+        result = self.succeeds(*self.words("labelled", "none", "--dry-run", "--space",
+                                           "optimizer.momentum=0.8..0.99"))
+        for line in (r"schedule\.lr +0\.2 +0\.02 \.\. 2, log",
+                     r"optimizer\.momentum +0\.9 +0\.8 \.\. 0\.99",
+                     r"views\.crop_area +\[\] +\[\], \[0\.08, 1\.0\]"):
+            self.assertRegex(result.out, line)
+        for fixed in ("train.batch", "method.projector.out"):  # by --set
+            self.assertNotIn(fixed, result.out)
+        without = self.succeeds(*self.words("photos", "none", "--dry-run")).out
+        self.assertIn("schedule.lr", without)
+        self.assertNotIn("views.", without)
+        self.assertFalse(self.study("none").exists())
+
+    @needs_optuna
+    def test_the_best_recipe_gives_the_same_score_again(self):
+        result = self.tune("labelled", "best", "--trials", "4", *STUDY)
+        trials = result["trials"]
+        self.assertEqual([trial["state"] for trial in trials], ["complete"] * 4)
+        self.assertEqual(trials[0]["settings"], {"schedule.lr": "0.2", "method.temperature": "0.2"})
+        self.assertEqual(len({trial["settings"]["schedule.lr"] for trial in trials}), 4)
+        best = max(trials, key=lambda trial: trial["value"])
+        self.assertEqual(trials[result["best"]]["value"], best["value"])
+        for trial in trials:
+            self.assertEqual(trial["steps"], 10)
+            self.assertGreater(trial["peak_memory_bytes"], 10_000_000)
+            kept = self.study("best") / "trials" / f"{trial['trial']:04}"
+            self.assertEqual((kept / "checkpoints").exists(), trial["trial"] == result["best"])
+            scores = [json.loads(line) for line in (kept / "metrics.jsonl").read_text().splitlines()]
+            scores = [line for line in scores if "online_score" in line]
+            self.assertEqual([line["step"] for line in scores], [2, 4, 6, 8, 10])
+            self.assertEqual(scores[-1]["online_score"], trial["value"])
+        again = self.succeeds("train", result["best_recipe"], "--out", "again", "--json", "-").json()
+        self.assertEqual(again["step"], 10)
+        lines = (self.folder / "again/metrics.jsonl").read_text()
+        self.assertEqual(json.loads(lines.splitlines()[-1]).get("online_score"), best["value"])
+        # More trials of the same study; those of before stay.
+        more = self.tune("labelled", "best", "--trials", "5", *STUDY)
+        self.assertEqual(more["trials"][:4], trials)
+        self.assertEqual(len(more["trials"]), 5)
+
+    @needs_optuna
+    def test_bad_trials_are_given_up(self):
+        result = self.tune("labelled", "pruned", "--trials", "6", "--only", "lr", "--trial-steps",
+                           "200", sets=["train.log_every=10"])
+        states = {trial["state"] for trial in result["trials"]}
+        self.assertEqual(states, {"complete", "pruned"})
+        for trial in result["trials"]:
+            if trial["state"] == "pruned":
+                run = self.study("pruned") / "trials" / f"{trial['trial']:04}"
+                self.assertLess(len((run / "metrics.jsonl").read_text().splitlines()), 25)
+                self.assertFalse((run / "checkpoints").exists())
+
+    @needs_optuna
+    def test_batches_with_as_many_samples(self):
+        result = self.succeeds("tune", "labelled", "--out", "batches", "--only", "batch", "--trial-steps",
+                               "12", "--json", "batches.json",
+                               *support.settings(TINY))
+        trials = json.loads((self.folder / "batches.json").read_text())["trials"]
+        self.assertEqual([trial["settings"]["train.batch"] for trial in trials], ["2", "4"])
+        self.assertEqual([trial["steps"] for trial in trials], [24, 12])
+        self.assertRegex(result.out, r"trial +online score \(%\) +end +steps +time +memory +batch")
+
+    @needs_optuna
+    def test_a_score_without_labels(self):
+        result = self.tune("photos", "unlabelled", "--trials", "2", *STUDY)
+        self.assertEqual(result["objective"], "alignment_uniformity")
+        for trial in result["trials"]:
+            lines = self.study("unlabelled") / "trials" / f"{trial['trial']:04}" / "metrics.jsonl"
+            last = [json.loads(line) for line in lines.read_text().splitlines()][-5:]
+            self.assertAlmostEqual(trial["value"], -sum(
+                line["alignment"] + line["uniformity"] for line in last) / 5)
+
+    @needs_optuna
+    def test_a_score_by_an_evaluation(self):
+        result = self.tune("photos", "evaluated", "--trials", "2", "--eval-data", "labelled",
+                           "--eval-task", "knn", *STUDY)
+        for trial in result["trials"]:
+            self.assertEqual(trial["state"], "complete")
+            self.assertTrue(0 <= trial["value"] <= 1)
+        run = self.study("evaluated") / "trials" / f"{result['best']:04}"
+        rows = self.succeeds("eval", run, "--data", "labelled", "--tasks", "knn", "--json",
+                             "-").json()["rows"]
+        self.assertEqual(rows[0]["mean"], result["trials"][result["best"]]["value"])
+
+    @needs_optuna
+    def test_a_trial_as_long_as_its_time(self):
+        result = self.tune("labelled", "timed", "--trials", "2", "--trial-time", "3s", "--only", "lr")
+        self.assertEqual(result["trial_seconds"], 3)
+        self.assertGreater(result["trials"][0]["steps"], 1)
+
+    def start_study(self, out, *words):
+        process = self.start(*self.words("labelled", out, "--only", "lr", "--trial-steps", "400",
+                                         "--pruner", "none", "--trials", "3", *words))
+        metrics = self.study(out) / "trials/0000/metrics.jsonl"
+        while not (metrics.exists() and "online_score" in metrics.read_text()):
+            self.assertIsNone(process.poll(), process)
+            time.sleep(0.05)
+        return process
+
+    @needs_optuna
+    def test_a_killed_study_goes_on(self):
+        whole = self.tune("labelled", "whole", "--only", "lr", "--trial-steps", "400", "--pruner",
+                          "none", "--trials", "1")
+        for out, kill in (("killed", signal.SIGKILL), ("stopped", signal.SIGINT)):
+            process = self.start_study(out)
+            process.send_signal(kill)
+            process.communicate()
+            self.assertEqual(process.returncode, -9 if kill == signal.SIGKILL else 130)
+            result = self.tune("labelled", out, "--only", "lr", "--trial-steps", "400", "--pruner",
+                               "none", "--trials", "2", "--workers", "2")
+            self.assertEqual([trial["state"] for trial in result["trials"]], ["complete"] * 2)
+            # From its checkpoint, with the numbers of one that nobody has stopped.
+            self.assertEqual(result["trials"][0]["value"], whole["trials"][0]["value"])
+            self.assertIn("going on at step", (self.study(out) / "trials/0000.log").read_text())
+
+    @needs_optuna
+    def test_one_process_at_a_time(self):
+        process = self.start_study("locked")
+        other = self.start(*self.words("labelled", "locked", "--only", "lr", "--trial-steps", "400",
+                                       "--pruner", "none", "--trials", "3"))
+        time.sleep(2)
+        other.send_signal(signal.SIGINT)  # it would wait for half a minute
+        out, err = other.communicate()
+        self.assertEqual(other.returncode, 5, err)
+        self.assertIn("another process works on this study", err)
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+
+    @needs_optuna
+    def test_a_training_that_dies_goes_on_once(self):
+        process = self.start_study("dies")
+        for _ in range(2):
+            trainings = self.trainings(process.pid)
+            os.kill(trainings[0], signal.SIGKILL)
+            while trainings[0] in self.trainings(process.pid):
+                time.sleep(0.05)
+            while not self.trainings(process.pid) and process.poll() is None:
+                time.sleep(0.05)
+        out, err = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 5, err)
+        self.assertIn("it goes on once", err)
+        self.assertIn("killed by signal 9", err)
+        self.assertIn("trials/0000.log", err)
+
+    @staticmethod
+    def trainings(parent):
+        """Processes of `vistas train` whose parent this is."""
+        found = []
+        for name in os.listdir("/proc"):
+            try:
+                with open(f"/proc/{name}/stat") as stat, open(f"/proc/{name}/cmdline") as line:
+                    words, command = stat.read().rsplit(")", 1)[1].split(), line.read()
+                if int(words[1]) == parent and words[0] != "Z" and "\0train\0" in command:
+                    found.append(int(name))
+            except (OSError, IndexError):
+                pass
+        return found
+
+    @needs_optuna
+    def test_a_full_disk_loses_nothing(self):
+        # Below the size of the trials' database, then of a checkpoint.
+        for limit, words in ((40_000, ["study.db"]), (1_000_000, ["0000", "File too large"])):
+            process = self.start(
+                *self.words("labelled", "full", "--trials", "1", *STUDY, sets=["encoder.width=128"]),
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+            out, err = process.communicate()
+            self.check_failure(support.Result(["tune"], process.returncode, out, err), 5,
+                               [*words, "goes on"])
+        result = self.tune("labelled", "full", "--trials", "1", *STUDY, sets=["encoder.width=128"])
+        self.assertEqual([trial["state"] for trial in result["trials"]], ["complete"])
+
+    @needs_optuna
+    def test_another_study_in_the_folder(self):
+        self.tune("labelled", "mine", "--trials", "1", *STUDY)
+        before = (self.study("mine") / "study.db").read_bytes()
+
+        def differs(words, *more, sets=(), data="labelled"):
+            self.fails(2, ["mine", *words, "--out"],
+                       *self.words(data, "mine", "--trials", "1", *(more or STUDY), sets=sets))
+
+        differs(["optimizer.weight_decay: 0.0005 -> 0.1"], sets=["optimizer.weight_decay=0.1"])
+        differs(["data.path"], data="photos")
+        differs(["the space", "- method.temperature"], "--only", "lr", "--trial-steps", "10")
+        differs(["the length of a trial: 10 steps -> 20 steps"], "--only", "lr,temperature",
+                "--trial-steps", "20")
+        differs(["the objective"], "--objective", "effective_rank", "--space",
+                "temperature=0.025..0.4,log", *STUDY)
+        support.write(self.folder / "labelled/train/circle/new.png", support.picture("circle", 9))
+        differs(["the samples have changed"])
+        (self.folder / "labelled/train/circle/new.png").unlink()
+        self.assertEqual((self.study("mine") / "study.db").read_bytes(), before)
+
+    def test_bad_spaces(self):
+        def space(words, *wishes):
+            self.fails(2, words, *self.words("labelled", "bad", *wishes))
+
+        space(["schedule.lr=1..1", "an empty range"], "--space", "schedule.lr=1..1")
+        space(["method.temprature", "method.temperature"], "--space", "method.temprature=0.1..1")
+        space(["learning", "no setting"], "--only", "learning")
+        space(["method.name", "compared"], "--space", "method.name=simclr,byol")
+        space(["encoder.width", "--space"], "--only", "encoder.width")
+        self.fails(2, ["schedule.lrr", "schedule.lr"], *self.words(
+            "labelled", "bad", sets=["schedule.lrr=1"]))
+        self.fails(2, ["--objective online", "labels"],
+                   *self.words("photos", "bad", "--objective", "online"))
+        self.assertFalse(self.study("bad").exists())
+
+    def test_without_optuna(self):
+        self.fails(5, ["Optuna", "/bin/false", "--python"], "tune", "labelled", "--out", "bad",
+                   "--python", "/bin/false")
+        self.assertFalse(self.study("bad").exists())
+
+    @needs_optuna
+    def test_a_recipe_that_cannot_be_trained(self):
+        self.fails(2, ["micro_batch", "got 8 and 5"], *self.words(
+            "labelled", "broken", "--trials", "2", *STUDY, sets=["train.micro_batch=5"]))
+        self.assertFalse(self.study("broken").exists())
+
+    @needs_optuna
+    def test_trials_that_cannot_be_trained(self):
+        def fails(words, out, values):
+            return self.fails(2, [*words, "got 8 and", ".log"], *self.words(
+                "labelled", out, "--only", "micro_batch", "--space", f"micro_batch={values}",
+                "--trial-steps", "10"))
+
+        fails(["the first trial failed"], "first", "5,8")
+        result = fails(["3 trials in a row failed"], "row", "8,3,5,7")
+        self.assertIn("trial 0: complete", result.err)
+
+    @needs_optuna
+    def test_a_folder_of_something_else(self):
+        support.write(self.folder / "else/notes.txt", "mine")
+        self.fails(2, ["else"], *self.words("labelled", "else", "--trials", "1", *STUDY))
+
+
+if __name__ == "__main__":
+    unittest.main()
