@@ -124,9 +124,26 @@ class Tune(support.ProgramTest):
         self.assertEqual(rows[0]["mean"], result["trials"][result["best"]]["value"])
 
     @needs_optuna
+    def test_texts_by_an_evaluation(self):
+        words = [first + second for first in "bdfgkl" for second in "aeiou"]
+        pairs = [" ".join(words[(i * step) % len(words)] for step in (1, 3, 7)) for i in range(60)]
+        support.write(self.folder / "pairs.tsv", "".join(f"{a}\t{a.upper()}\n" for a in pairs))
+        support.write(self.folder / "scored.csv", "".join(
+            f"{a},{pairs[i - i % 2].upper()},{int(i % 2 == 0)}\n" for i, a in enumerate(pairs)))
+        result = self.succeeds(
+            "tune", "pairs.tsv", "--out", "texts", "--trials", "2", "--only", "lr", "--trial-steps",
+            "10", "--eval-task", "sts:scored.csv", "--json", "-", *support.settings(
+                ["encoder.static.dim=8", "tokenizer.size=60", "train.batch=16"])).json()
+        self.assertEqual(result["objective"], "eval")
+        best = result["trials"][result["best"]]
+        rows = self.succeeds("eval", self.study("texts") / "trials" / f"{best['trial']:04}",
+                             "--tasks", "sts:scored.csv", "--json", "-").json()["rows"]
+        self.assertEqual(rows[0]["mean"], best["value"])
+
+    @needs_optuna
     def test_a_trial_as_long_as_its_time(self):
-        result = self.tune("labelled", "timed", "--trials", "2", "--trial-time", "3s", "--only", "lr")
-        self.assertEqual(result["trial_seconds"], 3)
+        result = self.tune("labelled", "timed", "--trials", "1", "--trial-time", "10s", "--only", "lr")
+        self.assertEqual(result["trial_seconds"], 10)
         self.assertGreater(result["trials"][0]["steps"], 1)
 
     def start_study(self, out, *words):

@@ -320,8 +320,8 @@ int tune_recipe(const Context& context, TuneArguments& a) {
       std::ranges::find(a.wishes.fixed, "train.score_every") != a.wishes.fixed.end();
   const auto training = config->open();
   config->train.score_every = 1;
-  const bool labels = training->parts().score != nullptr;
-  o.objective = objective_of(a, labels);
+  subject.scores = training->parts().score != nullptr;
+  o.objective = objective_of(a, subject.scores);
   if (o.objective == tune::Objective::eval) {
     o.eval = {"--tasks", a.eval_task.empty() ? "knn" : a.eval_task};
     if (!a.eval_data.empty()) o.eval.insert(o.eval.end(), {"--data", a.eval_data});

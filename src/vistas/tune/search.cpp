@@ -256,7 +256,8 @@ class Searching {
     if (!subject_.scores_set) {
       const double epochs = static_cast<double>(steps * batch_of(slot)) /
                             static_cast<double>(subject_.samples * kRungs);
-      const bool online = o_.objective == Objective::online || o_.objective == Objective::eval;
+      const bool online =
+          subject_.scores && (o_.objective == Objective::online || o_.objective == Objective::eval);
       words.insert(words.end(),
                    {"--set", fmt::format("train.score_every={}", online ? epochs : 0.0)});
     }

@@ -41,6 +41,7 @@ struct Subject {
   std::string data_fingerprint{};
   int64_t samples = 0;
   int64_t batch = 0;
+  bool scores = false;      // training can measure an online score
   bool scores_set = false;  // train.score_every is the user's
 };
 
