@@ -12,8 +12,7 @@
 
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
-#include "vistas/base/run_folder.h"
-#include "vistas/tune/study.h"
+#include "vistas/tune/trial.h"
 
 namespace fs = std::filesystem;
 
@@ -23,8 +22,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kPoll = std::chrono::milliseconds(200);
-constexpr int kFailures = 3;            // in a row end a study
-constexpr double kShareOfSteps = 0.95;  // of a trial's time; the rest are reports and checkpoints
+constexpr int kFailures = 3;  // in a row end a study
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -58,35 +56,11 @@ class Lock {
   int fd_;
 };
 
-std::string read_if_there(const fs::path& file) {
-  return fs::exists(file) ? read_file(file) : "";
-}
-
-// What the program said at its end: from its last "vistas: ".
-std::string reason_in(const fs::path& log) {
-  std::string text = read_if_there(log);
-  const size_t at = text.rfind("vistas: ");
-  text = at == std::string::npos ? "" : text.substr(at + 8);
-  while (text.ends_with('\n')) text.pop_back();
-  return text;
-}
-
 bool disk_is_full(const std::string& reason) {
   return reason.find(std::strerror(ENOSPC)) != std::string::npos ||
          reason.find(std::strerror(EDQUOT)) != std::string::npos ||
          reason.find(std::strerror(EFBIG)) != std::string::npos;
 }
-
-// A trial that trains.
-struct Slot {
-  enum class Phase { timing, training, measuring };
-  Phase phase = Phase::timing;
-  TrialRow row{};
-  Clock::time_point start = Clock::now();
-  std::unique_ptr<Process> process{};
-  int64_t rung = 0;  // that has been reported
-  bool pruned = false, continued = false;
-};
 
 class Searching {
  public:
@@ -100,9 +74,8 @@ class Searching {
         sampler_(options.sampler, space, first_trials(space)) {}
 
   ~Searching() {
-    std::erase_if(slots_, [](const Slot& slot) { return slot.process == nullptr; });
-    for (Slot& slot : slots_) slot.process->ask_to_stop();  // they save what they have
-    for (Slot& slot : slots_) slot.process->wait();
+    for (const auto& trial : trials_) trial->ask_to_stop();
+    for (const auto& trial : trials_) trial->wait();
   }
   Searching(const Searching&) = delete;
   Searching& operator=(const Searching&) = delete;
@@ -114,12 +87,12 @@ class Searching {
     best_ = best_of(rows_);
     for (const Suggestion& s : sampler_.unfinished()) waiting_.push_back(s);
     while (!stop_) {
-      while (static_cast<int>(slots_.size()) < o_.workers && !stop_) {
+      while (static_cast<int>(trials_.size()) < o_.workers && !stop_) {
         if (!begin_next()) break;
       }
-      if (slots_.empty()) break;
+      if (trials_.empty()) break;
       std::this_thread::sleep_for(kPoll);
-      std::erase_if(slots_, [this](Slot& slot) { return advance(slot); });
+      advance_all();
       observer_.on_standing(standing());
     }
     StudyResult result;
@@ -159,7 +132,7 @@ class Searching {
     Standing s;
     s.done = static_cast<int64_t>(rows_.size());
     s.trials = o_.sampler.trials;
-    s.running = static_cast<int>(slots_.size());
+    s.running = static_cast<int>(trials_.size());
     s.best = best_;
     for (const TrialRow& row : rows_) {
       if (row.trial == best_) s.best_value = row.value;
@@ -182,202 +155,100 @@ class Searching {
       next = waiting_.front();
       waiting_.erase(waiting_.begin());
     } else {
-      const auto begun = static_cast<int64_t>(rows_.size() + slots_.size());
+      const auto begun = static_cast<int64_t>(rows_.size() + trials_.size());
       if (begun >= o_.sampler.trials) return false;
       const bool in_time = o_.seconds == 0 || elapsed() + seconds_of_trial() <= o_.seconds;
       if (begun > 0 && !in_time) return false;
       next = sampler_.suggest();
     }
-    slots_.emplace_back();
-    Slot& slot = slots_.back();
-    slot.row.trial = next.trial;
-    slot.row.settings = next.settings;
-    const fs::path folder = trial_folder(o_.folder, next.trial);
-    if (RunFolder::holds_run(folder)) {
-      resume(slot);
-    } else {
-      fs::remove_all(folder);
-      begin(slot);
-    }
+    trials_.push_back(std::make_unique<Trial>(o_, subject_, next));
     return true;
   }
 
-  std::vector<std::string> train_words(const Slot& slot) const {
-    std::vector<std::string> words{o_.program, "train", (o_.folder / "recipe.toml").string()};
-    for (const auto& [name, value] : slot.row.settings) {
-      words.insert(words.end(), {"--set", name + "=" + value});
+  void advance_all() {
+    for (size_t i = 0; i < trials_.size();) {
+      if (advance(*trials_[i])) {
+        trials_.erase(trials_.begin() + static_cast<std::ptrdiff_t>(i));
+      } else {
+        ++i;
+      }
     }
-    return words;
-  }
-
-  int64_t batch_of(const Slot& slot) const {
-    for (const auto& [name, value] : slot.row.settings) {
-      if (name == "train.batch") return std::stoll(value);
-    }
-    return subject_.batch;
-  }
-
-  fs::path log_of(const Slot& slot) const {
-    return trial_folder(o_.folder, slot.row.trial).string() + ".log";
-  }
-  fs::path result_of(const Slot& slot) const {
-    return trial_folder(o_.folder, slot.row.trial).string() + ".json";
-  }
-
-  void start(Slot& slot, Slot::Phase phase, const std::vector<std::string>& words) {
-    slot.phase = phase;
-    slot.process = std::make_unique<Process>(
-        words, ProcessOptions{.log = log_of(slot), .environment = o_.environment});
-  }
-
-  void begin(Slot& slot) {
-    if (o_.budget.seconds > 0) {
-      auto words = train_words(slot);
-      words.insert(words.end(), {"--dry-run", "--json", result_of(slot).string()});
-      return start(slot, Slot::Phase::timing, words);
-    }
-    const double share = static_cast<double>(subject_.batch) / static_cast<double>(batch_of(slot));
-    train(slot, std::max<int64_t>(1, std::llround(share * static_cast<double>(o_.budget.steps))));
-  }
-
-  // After a dry run: as many steps as fit.
-  void begin_timed(Slot& slot) {
-    const Value costs = parse_json(read_file(result_of(slot)), result_of(slot).string());
-    const double step = std::get<double>(costs.table().at("seconds_per_step").data);
-    const double left = (o_.budget.seconds - seconds_since(slot.start)) * kShareOfSteps;
-    fs::remove(result_of(slot));
-    train(slot, std::max<int64_t>(1, static_cast<int64_t>(left / step)));
-  }
-
-  void train(Slot& slot, int64_t steps) {
-    slot.row.steps = steps;
-    auto words = train_words(slot);
-    words.insert(words.end(), {"--set", fmt::format("train.steps={}", steps)});
-    if (!subject_.scores_set) {
-      const double epochs = static_cast<double>(steps * batch_of(slot)) /
-                            static_cast<double>(subject_.samples * kRungs);
-      const bool online =
-          subject_.scores && (o_.objective == Objective::online || o_.objective == Objective::eval);
-      words.insert(words.end(),
-                   {"--set", fmt::format("train.score_every={}", online ? epochs : 0.0)});
-    }
-    words.insert(words.end(), {"--out", trial_folder(o_.folder, slot.row.trial).string()});
-    start(slot, Slot::Phase::training, words);
-  }
-
-  void resume(Slot& slot) {
-    const fs::path folder = trial_folder(o_.folder, slot.row.trial);
-    const Value config = read_toml(RunFolder::open(folder).config());
-    slot.row.steps = std::get<int64_t>(config.table().at("train").table().at("steps").data);
-    start(slot, Slot::Phase::training, {o_.program, "train", "--resume", folder.string()});
   }
 
   // Looks at a trial; whether it has ended.
-  bool advance(Slot& slot) {
-    const bool running = slot.process->running();
-    if (slot.phase == Slot::Phase::training) report_scores(slot);
-    if (running) return false;
-    slot.row.peak_memory = std::max(slot.row.peak_memory, slot.process->peak_memory_bytes());
-    const int code = slot.process->exit_code();
-    if (slot.pruned) return end(slot, "pruned");
-    if (code != 0) return failed(slot, code);
-    if (slot.phase == Slot::Phase::timing) {
-      begin_timed(slot);
-      return false;
+  bool advance(Trial& trial) {
+    const bool ended = trial.poll();
+    for (const Score& score : trial.new_scores()) {
+      const bool bad = sampler_.report(trial.row().trial, score.rung, score.value);
+      if (bad && !ended && score.rung < kRungs) trial.give_up();
     }
-    if (slot.phase == Slot::Phase::measuring) {
-      slot.row.value = score_of_eval(read_file(result_of(slot)));
-      return end(slot, "complete");
-    }
-    if (o_.objective == Objective::eval) {
-      std::vector<std::string> words{o_.program, "eval",
-                                     trial_folder(o_.folder, slot.row.trial).string()};
-      words.insert(words.end(), o_.eval.begin(), o_.eval.end());
-      words.insert(words.end(), {"--json", result_of(slot).string()});
-      start(slot, Slot::Phase::measuring, words);
-      return false;
-    }
-    if (slot.rung == 0) {
-      slot.row.why = "no score in its metrics.jsonl";
-      return end(slot, "failed");
-    }
-    return end(slot, "complete");
+    if (!ended) return false;
+    if (trial.given_up()) return end(trial, "pruned");
+    if (trial.exit_code() != 0) return failed(trial);
+    if (std::isfinite(trial.row().value)) return end(trial, "complete");
+    trial.row().why = "no score in its metrics.jsonl";
+    return end(trial, "failed");
   }
 
-  void report_scores(Slot& slot) {
-    const fs::path file = trial_folder(o_.folder, slot.row.trial) / "metrics.jsonl";
-    for (const Score& score : scores_in(read_if_there(file), o_.objective, slot.row.steps)) {
-      if (score.rung <= slot.rung) continue;
-      slot.rung = score.rung;
-      slot.row.value = score.value;
-      const bool give_up = sampler_.report(slot.row.trial, score.rung, score.value);
-      if (!give_up || slot.pruned || score.rung == kRungs) continue;
-      slot.pruned = true;
-      slot.process->ask_to_stop();
-    }
-  }
-
-  bool failed(Slot& slot, int code) {
-    slot.row.why = reason_in(log_of(slot));
-    if (disk_is_full(slot.row.why)) {
+  // Whether a trial that failed has ended.
+  bool failed(Trial& trial) {
+    const int code = trial.exit_code();
+    const bool killed = code > 128;
+    TrialRow& row = trial.row();
+    row.why =
+        killed ? fmt::format("the training was killed by signal {}", code - 128) : trial.reason();
+    if (!killed && disk_is_full(row.why)) {
       throw Error(ErrorKind::resource,
-                  {.what = trial_folder(o_.folder, slot.row.trial).string() + ": " + slot.row.why,
+                  {.what = trial_folder(o_.folder, row.trial).string() + ": " + row.why,
                    .fix = "The same command goes on with the study"});
     }
     // What diverges is a bad place to look, which Optuna learns from pruned trials only.
-    if (code == static_cast<int>(ErrorKind::numeric)) return end(slot, "pruned");
-    const bool died = code > 128;
-    if (died) slot.row.why = fmt::format("the training was killed by signal {}", code - 128);
-    if (died && !slot.continued) {
-      observer_.on_message(
-          fmt::format("trial {}: {}; it goes on once", slot.row.trial, slot.row.why));
-      slot.continued = true;
-      if (RunFolder::holds_run(trial_folder(o_.folder, slot.row.trial))) {
-        resume(slot);
-      } else {
-        begin(slot);
-      }
+    if (code == static_cast<int>(ErrorKind::numeric)) return end(trial, "pruned");
+    if (killed && !std::exchange(trial.went_on, true)) {
+      observer_.on_message(fmt::format("trial {}: {}; it goes on once", row.trial, row.why));
+      trial.go_on();
       return false;
     }
     // The recipe itself: it stays open, to be tried again.
-    if (rows_.empty()) throw give_up(slot, code, "the first trial");
-    end(slot, "failed");
+    if (rows_.empty()) throw give_up(trial, "the first trial");
+    end(trial, "failed");
     if (++failures_ == kFailures) {
-      throw give_up(slot, code, fmt::format("{} trials in a row", kFailures));
+      throw give_up(trial, fmt::format("{} trials in a row", kFailures));
     }
     return true;
   }
 
-  Error give_up(const Slot& slot, int code, const std::string& who) const {
+  Error give_up(Trial& trial, const std::string& who) const {
+    const int code = trial.exit_code();
     const bool resource = code > 128 || code == static_cast<int>(ErrorKind::resource);
-    const std::string why = slot.row.why.empty() ? "it gave no reason" : slot.row.why;
+    const std::string why = trial.row().why.empty() ? "it gave no reason" : trial.row().why;
     return {resource ? ErrorKind::resource : ErrorKind::usage,
             {.what = fmt::format("{}: {} failed: {}", o_.folder.string(), who, why),
-             .fix = "All that it printed is in " + log_of(slot).string()}};
+             .fix = "All that it printed is in " + trial.log().string()}};
   }
 
-  bool end(Slot& slot, const std::string& state) {
-    slot.row.state = state;
-    slot.row.seconds = seconds_since(slot.start);
+  bool end(Trial& trial, const std::string& state) {
+    TrialRow& row = trial.row();
+    row.state = state;
+    row.seconds = trial.seconds();
     if (state != "failed") failures_ = 0;
     const auto best = std::ranges::find(rows_, best_, &TrialRow::trial);
-    const bool better =
-        state == "complete" && (best == rows_.end() || slot.row.value > best->value);
-    if (better) {
-      const std::string toml = read_file(trial_folder(o_.folder, slot.row.trial) / "config.toml");
-      write_file_atomic(
-          o_.folder / "best.toml",
-          fmt::format("# Trial {} of {}: {} {:.6g}\n{}", slot.row.trial, o_.folder.string(),
-                      name_of(o_.objective), slot.row.value, toml));
-    }
-    sampler_.tell(slot.row);
-    rows_.push_back(slot.row);
-    fs::remove(result_of(slot));
+    const bool better = state == "complete" && (best == rows_.end() || row.value > best->value);
+    if (better) keep_recipe(row);
+    sampler_.tell(row);
+    rows_.push_back(row);
     // Checkpoints of the best trial only: the others can be trained again.
-    const int64_t beaten = better ? std::exchange(best_, slot.row.trial) : slot.row.trial;
+    const int64_t beaten = better ? std::exchange(best_, row.trial) : row.trial;
     if (beaten >= 0) fs::remove_all(trial_folder(o_.folder, beaten) / "checkpoints");
-    observer_.on_trial(rows_.back(), better);
+    observer_.on_trial(row, better);
     return true;
+  }
+
+  void keep_recipe(const TrialRow& row) const {
+    const std::string toml = read_file(trial_folder(o_.folder, row.trial) / "config.toml");
+    write_file_atomic(o_.folder / "best.toml",
+                      fmt::format("# Trial {} of {}: {} {:.6g}\n{}", row.trial, o_.folder.string(),
+                                  name_of(o_.objective), row.value, toml));
   }
 
   const StudyOptions& o_;
@@ -392,7 +263,7 @@ class Searching {
   int64_t best_ = -1;
   int failures_ = 0;  // in a row
   std::vector<Suggestion> waiting_;
-  std::vector<Slot> slots_;
+  std::vector<std::unique_ptr<Trial>> trials_;  // that train
 };
 
 }  // namespace
