@@ -5,6 +5,7 @@ Searching needs a Python with Optuna: VISTAS_TUNE_PYTHON, otherwise the one that
 """
 import json
 import os
+import random
 import resource
 import signal
 import time
@@ -139,6 +140,19 @@ class Tune(support.ProgramTest):
         rows = self.succeeds("eval", self.study("texts") / "trials" / f"{best['trial']:04}",
                              "--tasks", "sts:scored.csv", "--json", "-").json()["rows"]
         self.assertEqual(rows[0]["mean"], best["value"])
+
+    @needs_optuna
+    def test_interactions_by_validation(self):
+        draw = random.Random(1)
+        support.write(self.folder / "interactions.tsv", "user\titem\n" + "".join(
+            f"{user}\t{item}\n" for user in range(40) for item in draw.sample(range(60), 10)))
+        result = self.succeeds(
+            "tune", "interactions.tsv", "--out", "taste", "--trials", "2", "--only", "lr",
+            "--trial-steps", "20", "--json", "-", *support.settings(["encoder.dim=8",
+                                                                     "train.batch=32"])).json()
+        self.assertEqual(result["objective"], "online")
+        # Training once more on validation too would be another run than the one with the score.
+        self.assertIn("refit = false", (self.study("taste") / "best.toml").read_text())
 
     @needs_optuna
     def test_a_trial_as_long_as_its_time(self):

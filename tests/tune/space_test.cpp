@@ -64,6 +64,31 @@ TEST(Space, TeachersMomentumNearOne) {
   EXPECT_NEAR(momentum->high, 0.995, 1e-12);
 }
 
+TEST(Space, KnowsWhatMethodsHave) {
+  const std::pair<const char*, const char*> expected[] = {
+      {"barlow", "method.lambda"},
+      {"vicreg", "method.covariance"},
+      {"dino", "method.student_temperature"},
+      {"clip", "method.temperature.initial"},
+      {"siamese", "method.triplet.margin"},
+      {"siamese", "method.contrastive.margin"},
+      {"byol", "method.projector.hidden"},
+      {"simsiam", "method.predictor.hidden"},
+  };
+  for (const auto& [method, setting] : expected) {
+    const Space space = space_of({}, true, std::string("method.name = \"") + method + "\"");
+    EXPECT_NE(find(space, setting), nullptr) << method << " " << setting;
+  }
+  for (const auto& [method, setting] :
+       {std::pair{"sgl", "method.contrast.weight"}, {"cl4srec", "method.weight"}}) {
+    const Space space =
+        space_of({}, true,
+                 std::string("data.modality = \"interactions\"\nmethod.name = \"") + method + "\"");
+    EXPECT_NE(find(space, setting), nullptr) << method << " " << setting;
+    EXPECT_NE(find(space, "method.contrast.temperature"), nullptr) << method;
+  }
+}
+
 TEST(Space, BatchesStayBelowAQuarterOfTheData) {
   const Space space = space_of({}, true, "train = {batch = 200}");
   EXPECT_EQ(find(space, "train.batch")->text(), "100, 200");

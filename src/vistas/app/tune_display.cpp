@@ -120,7 +120,7 @@ void print_trials(const Context& context, const tune::Space& space, const tune::
                                    score_text(o.objective, row.value),
                                    row.state,
                                    fmt::format("{}", row.steps),
-                                   look::format_duration(row.seconds),
+                                   row.seconds > 0 ? look::format_duration(row.seconds) : "-",
                                    look::format_bytes(static_cast<double>(row.peak_memory))};
     for (const auto& d : space) {
       const auto setting =

@@ -180,7 +180,8 @@ class Searching {
     const bool ended = trial.poll();
     for (const Score& score : trial.new_scores()) {
       const bool bad = sampler_.report(trial.row().trial, score.rung, score.value);
-      if (bad && !ended && score.rung < kRungs) trial.give_up();
+      const bool is_first = trial.row().trial == 0;  // what the others are compared with
+      if (bad && !ended && !is_first && score.rung < kRungs) trial.give_up();
     }
     if (!ended) return false;
     if (trial.given_up()) return end(trial, "pruned");

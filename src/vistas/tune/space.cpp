@@ -79,6 +79,8 @@ const std::vector<Rule>& rules() {
       {"method.lambda", times(5)},
       {"method.covariance", times(5)},
       {"method.weight", times(5)},
+      {"method.contrast.weight", times(5)},
+      {"method.contrast.temperature", times(4), true},
       {"method.triplet.margin", times(4), true},
       {"method.contrastive.margin", times(4), true},
       {"method.teacher.momentum", near_one},
