@@ -213,6 +213,9 @@ class Tune(support.ProgramTest):
         self.assertIn("it goes on once", err)
         self.assertIn("killed by signal 9", err)
         self.assertIn("trials/0000.log", err)
+        result = self.tune("labelled", "dies", "--only", "lr", "--trial-steps", "400", "--pruner",
+                           "none", "--trials", "1")
+        self.assertEqual([trial["state"] for trial in result["trials"]], ["complete"])
 
     @staticmethod
     def trainings(parent):
