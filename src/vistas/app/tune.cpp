@@ -138,8 +138,7 @@ int tune_recipe(const Context& context, TuneArguments& a) {
   const auto config = recipe_of(a);
   tune::Subject subject{.recipe = config->to_toml(), .batch = config->train.batch};
   for (const std::string& set : a.sets) a.wishes.fixed.push_back(set.substr(0, set.find('=')));
-  subject.scores_set =
-      std::ranges::find(a.wishes.fixed, "train.score_every") != a.wishes.fixed.end();
+  subject.fixed = a.wishes.fixed;
   const auto training = config->open();
   config->train.score_every = 1;
   subject.scores = training->parts().score != nullptr;

@@ -41,8 +41,8 @@ struct Subject {
   std::string data_fingerprint{};
   int64_t samples = 0;
   int64_t batch = 0;
-  bool scores = false;      // training can measure an online score
-  bool scores_set = false;  // train.score_every is the user's
+  bool scores = false;               // training can measure an online score
+  std::vector<std::string> fixed{};  // settings that are the user's
 };
 
 struct Standing {

@@ -118,16 +118,23 @@ void Trial::train(int64_t steps) {
   row_.steps = steps;
   auto words = train_words();
   words.insert(words.end(), {"--set", fmt::format("train.steps={}", steps)});
-  if (!subject_->scores_set) {
-    const bool online = subject_->scores &&
-                        (o_->objective == Objective::online || o_->objective == Objective::eval);
-    const double epochs =
-        static_cast<double>(steps * batch()) / static_cast<double>(subject_->samples * kRungs);
-    words.insert(words.end(),
-                 {"--set", fmt::format("train.score_every={}", online ? epochs : 0.0)});
-  }
+  add_intervals(words);
   words.insert(words.end(), {"--out", folder_.string()});
   start(Phase::training, words);
+}
+
+// A score and a checkpoint at every rung, unless the user wants others.
+void Trial::add_intervals(std::vector<std::string>& words) const {
+  const auto add = [&](const std::string& name, const std::string& value) {
+    if (std::ranges::find(subject_->fixed, name) != subject_->fixed.end()) return;
+    words.insert(words.end(), {"--set", name + "=" + value});
+  };
+  const double epochs =
+      static_cast<double>(row_.steps * batch()) / static_cast<double>(subject_->samples * kRungs);
+  const bool online =
+      subject_->scores && (o_->objective == Objective::online || o_->objective == Objective::eval);
+  add("train.score_every", fmt::format("{}", online ? epochs : 0.0));
+  add("train.checkpoint_every", fmt::format("{}", std::max(1LL, std::llround(epochs))));
 }
 
 void Trial::resume() {

@@ -49,6 +49,7 @@ class Trial {
   void measure();
   void start(Phase phase, const std::vector<std::string>& words);
   std::vector<std::string> train_words() const;
+  void add_intervals(std::vector<std::string>& words) const;
   int64_t batch() const;
   std::filesystem::path result() const;  // of the dry run or the evaluation, JSON
 
