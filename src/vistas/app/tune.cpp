@@ -129,34 +129,47 @@ void share_cores(tune::StudyOptions& study) {
   study.environment.push_back(fmt::format("OMP_NUM_THREADS={}", threads));
 }
 
+struct Examined {
+  tune::Subject subject{};
+  tune::Space space{};
+  int64_t steps = 0;  // of the recipe
+};
+
+// Opens the data once: what there is to search, and for what.
+Examined examine(TuneArguments& a) {
+  const auto config = recipe_of(a);
+  Examined e{.subject = {.recipe = config->to_toml(), .batch = config->train.batch}};
+  for (const std::string& set : a.sets) a.wishes.fixed.push_back(set.substr(0, set.find('=')));
+  e.subject.fixed = a.wishes.fixed;
+  const auto training = config->open();
+  config->train.score_every = 1;
+  e.steps = learn::Trainer(training->parts()).total_steps();
+  e.subject.scores = training->parts().score != nullptr;
+  e.subject.samples = training->size();
+  e.subject.data_fingerprint = fmt::format("{:016x}", training->fingerprint());
+  a.study.objective = objective_of(a, e.subject.scores);
+  const bool labelled =
+      a.study.objective == tune::Objective::online || a.study.objective == tune::Objective::eval;
+  e.space = tune::search_space(*config, a.wishes, labelled, e.subject.samples);
+  return e;
+}
+
 int tune_recipe(const Context& context, TuneArguments& a) {
   tune::StudyOptions& o = a.study;
   if (!a.time.empty()) o.seconds = parse_duration(a.time);
   if (!a.trial_time.empty() && a.trial_steps > 0) {
     throw Error(ErrorKind::usage, {.what = "--trial-time and --trial-steps", .expected = "one"});
   }
-  const auto config = recipe_of(a);
-  tune::Subject subject{.recipe = config->to_toml(), .batch = config->train.batch};
-  for (const std::string& set : a.sets) a.wishes.fixed.push_back(set.substr(0, set.find('=')));
-  subject.fixed = a.wishes.fixed;
-  const auto training = config->open();
-  config->train.score_every = 1;
-  subject.scores = training->parts().score != nullptr;
-  o.objective = objective_of(a, subject.scores);
+  const auto [subject, space, steps] = examine(a);
   if (o.objective == tune::Objective::eval) {
     o.eval = {"--tasks", a.eval_task.empty() ? "knn" : a.eval_task};
     if (!a.eval_data.empty()) o.eval.insert(o.eval.end(), {"--data", a.eval_data});
   }
-  const bool labelled =
-      o.objective == tune::Objective::online || o.objective == tune::Objective::eval;
-  subject.samples = training->size();
-  subject.data_fingerprint = fmt::format("{:016x}", training->fingerprint());
-  const tune::Space space = tune::search_space(*config, a.wishes, labelled, subject.samples);
   if (is_sweep(space)) {
     o.sampler.trials = static_cast<int64_t>(space[0].choices.size());
     o.sampler.pruner = "none";
   }
-  o.budget = budget_of(a, learn::Trainer(training->parts()).total_steps());
+  o.budget = budget_of(a, steps);
   o.folder = o.sampler.folder = a.out.empty() ? default_out(a.input) : a.out;
   print_space(context, space);
   if (a.dry_run) return 0;
