@@ -10,6 +10,7 @@
 #include <set>
 
 #include "support/errors.h"
+#include "support/processes.h"
 #include "support/temp_folder.h"
 #include "vistas/base/files.h"
 #include "vistas/base/random.h"
@@ -221,6 +222,49 @@ TEST_P(DenseRuns, DoNotDependOnTheNumberOfThreads) {
   EXPECT_EQ(weights(one), weights(four));
   train(*config("train = {loader_threads = 1, steps = 3, seed = 1}"), other);
   EXPECT_NE(weights(one), weights(other));
+}
+
+// The batches of another maker with pixels in float64.
+class InFloat64 : public learn::BatchMaker {
+ public:
+  explicit InFloat64(std::shared_ptr<const learn::BatchMaker> maker) : maker_(std::move(maker)) {}
+  int64_t size() const override { return maker_->size(); }
+  learn::Batch make(const std::vector<int64_t>& samples, uint64_t epoch) const override {
+    learn::Batch batch = maker_->make(samples, epoch);
+    for (auto& [name, tensor] : batch.views.front().tensors) {
+      if (name == "pixels") tensor = tensor.to(at::kDouble);
+    }
+    return batch;
+  }
+
+ private:
+  std::shared_ptr<const learn::BatchMaker> maker_;
+};
+
+TEST_P(DenseRuns, ProcessesAreTheWholeBatch) {
+  const auto train_in_float64 = [this](Watch& watch) {
+    const auto settings = config("train = {loader_threads = 1, steps = 3}");
+    const auto training = settings->open();
+    learn::TrainParts parts = training->parts();
+    parts.data = std::make_shared<InFloat64>(parts.data);
+    for (auto& [name, tensor] : learn::named_tensors(*parts.method)) {
+      if (tensor.is_floating_point()) tensor.set_data(tensor.to(at::kDouble));
+    }
+    learn::Trainer(parts).run(nullptr, watch, watch.stop);
+    return learn::named_tensors(*parts.method);
+  };
+  Watch whole;
+  const learn::NamedTensors wanted = train_in_float64(whole);
+  for (const int64_t processes : {2, 3}) {  // 4 samples: 2 each; 2, 1 and 1
+    test::in_processes(processes, [&](int64_t) {
+      Watch part;
+      const learn::NamedTensors got = train_in_float64(part);
+      for (size_t i = 0; i < 3; ++i) EXPECT_NEAR(part.losses[i], whole.losses[i], 1e-6);
+      for (size_t i = 0; i < wanted.size(); ++i) {
+        EXPECT_TRUE(at::allclose(got[i].second, wanted[i].second, 1e-5, 1e-6)) << got[i].first;
+      }
+    });
+  }
 }
 
 TEST_P(DenseRuns, OnlineScoreIsTheMeasureOnVal) {
