@@ -10,6 +10,7 @@
 #include "support/errors.h"
 #include "support/processes.h"
 #include "vistas/learn/batch_norm.h"
+#include "vistas/learn/group_step.h"
 
 namespace vistas::learn {
 namespace {
@@ -113,6 +114,36 @@ TEST(Group, BatchNormIsThatOfAllRows) {
       near(part.var, whole.var);
     });
   }
+}
+
+// Twice: the second time dense gradients travel in buckets.
+TEST(GradientExchange, MeansWhatCameThroughTheNetworkAndKeepsWhatIsOfTheLoss) {
+  test::in_processes(2, [](int64_t rank) {
+    const auto leaf = [](std::vector<int64_t> shape) {
+      return at::ones(shape, at::kDouble).requires_grad_();
+    };
+    const at::Tensor table = leaf({4, 2}), shift = leaf({2}), scale = leaf({1}), rests = leaf({1});
+    GradientExchange exchange(
+        {{"table", table}, {"shift", shift}, {"scale", scale}, {"rests", rests}});
+    for (int round = 0; round < 2; ++round) {
+      (3 * (scale + shift.sum())).sum().backward();
+      exchange.keep_loss_gradients();
+      // Rows 0 and 1 of the first process, twice row 1 of the second; gradients of 1 and of 2.
+      const at::Tensor rows =
+          rank == 0 ? at::tensor({0, 1}, at::kLong) : at::tensor({1, 1}, at::kLong);
+      const at::Tensor out = at::embedding(table, rows, -1, false, /*sparse=*/true) + shift;
+      exchange.begin({out});
+      out.backward(at::full_like(out, static_cast<double>(rank + 1)));
+      exchange.finish();
+      ASSERT_TRUE(table.grad().is_sparse());
+      const at::Tensor of_rows = at::tensor({0.5, 2.5, 0.0, 0.0}, at::kDouble).unsqueeze(1);
+      EXPECT_TRUE(table.grad().to_dense().equal(of_rows.expand({4, 2})));
+      EXPECT_TRUE(shift.grad().equal(at::full({2}, (2 * 1 + 2 * 2) / 2.0 + 3, at::kDouble)));
+      EXPECT_EQ(scale.grad().item<double>(), 3);
+      EXPECT_FALSE(rests.grad().defined());
+      for (const at::Tensor& p : {table, shift, scale}) p.mutable_grad().reset();
+    }
+  });
 }
 
 // Sets variables while alive.

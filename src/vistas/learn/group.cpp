@@ -141,12 +141,13 @@ std::optional<Place> place_from_environment() {
                                         : variable("SLURM_LAUNCH_NODE_IPADDR");
   if (place.address.empty()) missing.emplace_back("MASTER_ADDR");
   if (!missing.empty()) {
-    throw Error(ErrorKind::usage,
-                {.what = fmt::format("{} of {} processes: not in the environment: {}", found->name,
-                                     "several", fmt::join(missing, ", ")),
-                 .fix = "Start with torchrun --no-python --nproc-per-node 2 vistas train ..., or "
-                        "set them; unset " +
-                        std::string(found->signs.front()) + " for one process"});
+    throw Error(
+        ErrorKind::usage,
+        {.what = fmt::format("several processes, as {} starts them: the environment lacks {}",
+                             found->name, fmt::join(missing, ", ")),
+         .fix = "Start with torchrun --no-python --nproc-per-node 2 vistas train ..., or "
+                "set them; unset " +
+                std::string(found->signs.front()) + " for one process"});
   }
   place.size = number(found->size, 1);
   place.rank = number(found->rank, 0);
