@@ -291,39 +291,28 @@ TEST(SparseGradients, LarsRefusesThem) {
 }
 
 TEST(Optimizer, LayersBelowLearnMoreSlowly) {
-  NamedTensors all;
-  for (const char* name :
-       {"student.encoder.embeddings.word_embeddings.weight",
-        "student.encoder.encoder.layer.0.output.dense.weight",
-        "student.encoder.encoder.layer.1.output.dense.weight", "student.projector.weight"}) {
-    all.emplace_back(name, at::zeros({2, 2}).requires_grad_(true));
-    all.back().second.mutable_grad() = at::ones({2, 2});
-  }
   OptimizerOptions options{.name = OptimizerName::sgd, .weight_decay = 0, .layer_decay = 0.5};
   options.momentum = 0;
-  make_optimizer(options, all)->step(1);
-  const double expected[] = {0.125, 0.25, 0.5, 1};
-  for (size_t i = 0; i < all.size(); ++i) {
-    EXPECT_DOUBLE_EQ(all[i].second[0][0].item<double>(), -expected[i]) << all[i].first;
+  const std::vector<std::string> of_transformer{
+      "student.encoder.embeddings.word_embeddings.weight",
+      "student.encoder.encoder.layer.0.output.dense.weight",
+      "student.encoder.encoder.layer.1.output.dense.weight", "student.projector.weight"};
+  const std::vector<std::string> of_resnet{
+      "network.backbone.bn1.weight", "network.backbone.layer1.0.conv1.weight",
+      "network.backbone.layer2.1.bn1.weight", "network.pyramid.inner.0.weight"};
+  for (const auto& names : {of_transformer, of_resnet}) {
+    NamedTensors all;
+    for (const std::string& name : names) {
+      all.emplace_back(name, at::zeros({2, 2}).requires_grad_(true));
+      all.back().second.mutable_grad() = at::ones({2, 2});
+    }
+    make_optimizer(options, all)->step(1);
+    const double expected[] = {0.125, 0.25, 0.5, 1};
+    for (size_t i = 0; i < all.size(); ++i) {
+      EXPECT_DOUBLE_EQ(all[i].second[0][0].item<double>(), -expected[i]) << all[i].first;
+    }
   }
   EXPECT_THROW(make_optimizer(options, parameters()), Error);
-}
-
-TEST(Optimizer, LearningRatesDecayFromStageToStageOfAResNet) {
-  NamedTensors all;
-  for (const char* name :
-       {"network.backbone.bn1.weight", "network.backbone.layer1.0.conv1.weight",
-        "network.backbone.layer2.1.bn1.weight", "network.pyramid.inner.0.weight"}) {
-    all.emplace_back(name, at::zeros({2, 2}).requires_grad_(true));
-    all.back().second.mutable_grad() = at::ones({2, 2});
-  }
-  OptimizerOptions options{.name = OptimizerName::sgd, .weight_decay = 0, .layer_decay = 0.5};
-  options.momentum = 0;
-  make_optimizer(options, all)->step(1);
-  const double expected[] = {0.125, 0.25, 0.5, 1};
-  for (size_t i = 0; i < all.size(); ++i) {
-    EXPECT_DOUBLE_EQ(all[i].second[0][0].item<double>(), -expected[i]) << all[i].first;
-  }
 }
 
 TEST(Optimizer, MisuseIsNamed) {

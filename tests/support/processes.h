@@ -1,6 +1,7 @@
 // Threads that are to each other what processes of a group are.
 #pragma once
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@
 #include <vector>
 
 #include "vistas/learn/group.h"
+#include "vistas/learn/tensors.h"
+#include "vistas/learn/trainer.h"
 
 namespace vistas::test {
 
@@ -40,6 +43,46 @@ inline void in_processes(int64_t size, const std::function<void(int64_t rank)>& 
   std::filesystem::remove(file);
   for (const auto& error : errors) {
     if (error) std::rethrow_exception(error);
+  }
+}
+
+// Trains in float64, alone and in 2 and 3 processes: all have the same losses and end with the same
+// weights, but for `close`. Batches of float64 if the network wants such.
+inline void expect_same_in_processes(const std::function<learn::TrainParts()>& make_parts,
+                                     double close) {
+  struct Watch : learn::TrainObserver {
+    void on_report(const learn::StepReport& report) override { losses.push_back(report.loss); }
+    std::vector<double> losses;
+  };
+  struct Trained {
+    std::vector<double> losses;
+    learn::NamedTensors weights;
+  };
+  const auto train = [&] {
+    learn::TrainParts parts = make_parts();
+    parts.train.log_every = 1;
+    const auto method = parts.method;
+    for (auto& [name, tensor] : learn::named_tensors(*method)) {
+      if (tensor.is_floating_point()) tensor.set_data(tensor.to(at::kDouble));
+    }
+    Watch watch;
+    learn::Trainer(std::move(parts)).run(nullptr, watch, std::atomic<bool>{false});
+    return Trained{watch.losses, learn::named_tensors(*method)};
+  };
+  const Trained whole = train();
+  EXPECT_GE(whole.losses.size(), 3U);  // from the second step on gradients travel in buckets
+  for (const int64_t processes : {2, 3}) {
+    in_processes(processes, [&](int64_t) {
+      const Trained part = train();
+      ASSERT_EQ(part.losses.size(), whole.losses.size());
+      for (size_t i = 0; i < whole.losses.size(); ++i) {
+        EXPECT_NEAR(part.losses[i], whole.losses[i], close) << "step " << i;
+      }
+      for (size_t i = 0; i < whole.weights.size(); ++i) {
+        const auto& [name, weights] = whole.weights[i];
+        EXPECT_TRUE(at::allclose(part.weights[i].second, weights, 10 * close, close)) << name;
+      }
+    });
   }
 }
 
