@@ -172,6 +172,13 @@ const Group& Group::current() {
 
 void Group::sum_(at::Tensor& t) const {
   if (alone()) return;
+  // Gloo's all-reduce of a few numbers waits longer than its all-gather, 1.5 ms instead of 0.6.
+  constexpr size_t kFew = 1 << 16;  // bytes
+  if (t.nbytes() <= kFew) {
+    const at::NoGradGuard no_grad;
+    t.copy_(gather(t).sum(0));
+    return;
+  }
   std::vector<at::Tensor> tensors{t.detach()};
   carry_out([&] { return processes_->allreduce(tensors)->wait(); });
 }
