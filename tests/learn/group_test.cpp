@@ -208,6 +208,11 @@ TEST(Place, WhatIsMissingOrWrongIsNamed) {
     const Environment wrong({{"RANK", "x"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "host"}});
     test::expect_error(read, "RANK: got x", ErrorKind::usage);
   }
+  {
+    const Environment port(
+        {{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "host"}, {"MASTER_PORT", "65536"}});
+    test::expect_error(read, "MASTER_PORT: got 65536", ErrorKind::usage);
+  }
   const Environment beyond({{"RANK", "2"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "host"}});
   test::expect_error(read, "less than WORLD_SIZE = 2", ErrorKind::usage);
 }

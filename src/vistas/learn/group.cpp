@@ -23,7 +23,7 @@ namespace {
 using std::chrono::minutes;
 
 constexpr minutes kTimeout{30};
-constexpr int64_t kPort = 29500;  // torchrun's default
+constexpr int64_t kPort = 29500, kLastPort = 65535;  // kPort: torchrun's default
 
 thread_local const Group* joined = nullptr;
 
@@ -32,7 +32,7 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-int64_t number(const std::string& name, int64_t lowest) {
+int64_t number(const std::string& name, int64_t lowest, int64_t highest = int64_t{1} << 40) {
   const std::string text = variable(name.c_str());
   size_t used = 0;
   int64_t value = -1;
@@ -41,10 +41,11 @@ int64_t number(const std::string& name, int64_t lowest) {
   } catch (const std::exception&) {
     used = 0;
   }
-  if (used > 0 && used == text.size() && value >= lowest) return value;
-  throw Error(ErrorKind::usage, {.what = "environment variable " + name,
-                                 .got = text,
-                                 .expected = fmt::format("a number from {}", lowest)});
+  if (used > 0 && used == text.size() && value >= lowest && value <= highest) return value;
+  throw Error(ErrorKind::usage,
+              {.what = "environment variable " + name,
+               .got = text,
+               .expected = fmt::format("a number from {} to {}", lowest, highest)});
 }
 
 // A launcher: what must be set for it to be the one, and its names of rank and size.
@@ -157,7 +158,7 @@ std::optional<Place> place_from_environment() {
                  .got = std::to_string(place.rank),
                  .expected = fmt::format("less than {} = {}", found->size, place.size)});
   }
-  place.port = is_set("MASTER_PORT") ? number("MASTER_PORT", 1) : kPort;
+  place.port = is_set("MASTER_PORT") ? number("MASTER_PORT", 1, kLastPort) : kPort;
   place.has_store = variable("TORCHELASTIC_USE_AGENT_STORE") == "True";
   if (is_set("TORCHELASTIC_RESTART_COUNT"))
     place.restarts = number("TORCHELASTIC_RESTART_COUNT", 0);

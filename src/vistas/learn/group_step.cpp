@@ -12,6 +12,7 @@
 #include "vistas/learn/embedding_bag.h"
 
 namespace vistas::learn {
+
 GatheredBatch gather(const EmbeddedBatch& own) {
   const Group& group = Group::current();
   const auto& [live, fixed] = own.embeddings;
