@@ -352,7 +352,7 @@ TEST(MicroBatches, RunningStatisticsMoveOnceAsFarAsInOneBatch) {
 // The most bytes of views and of activations at once in a few steps.
 std::pair<int64_t, int64_t> peaks(int64_t batch, int64_t micro_batch) {
   Toy run = make_toy(batch, micro_batch);
-  Trainer(run.parts).time_steps(2);
+  Trainer(run.parts).time_steps(2, 60);
   return {run.points->watch.peak, run.method->network->watch.peak};
 }
 

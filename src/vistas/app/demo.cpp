@@ -90,7 +90,7 @@ int demo_images(const Context& context, recipe::Config& config, const fs::path& 
   context.print(
       "4,840 drawings of characters, no labels: an encoder learns which drawings are alike.\n"
       "Then it recognises 20 characters of other alphabets from one example each.\n\n");
-  const auto result = train_into(context, config, out, 0);
+  const auto result = train_into(context, config, out, {});
   if (result.stopped) return signal_exit_code();
   const vision::Bundle bundle = vision::load_bundle(vision::find_bundle(out));
   const auto source = one_shot_data(config.data_path());

@@ -154,7 +154,7 @@ int demo_recommend(const Context& context, const recommend::TasteWorld& world,
       "first.\n\n",
       look::format_count(world.users()), look::format_count(world.items()),
       look::format_count(static_cast<int64_t>(world.acted().ids.size()))));
-  const TrainOutcome result = train_into(context, config, out, 0);
+  const TrainOutcome result = train_into(context, config, out, {});
   if (result.stopped) return signal_exit_code();
   const auto recommender = recommend::load_recommender(out);
   const recommend::Split& split = recommender.split;

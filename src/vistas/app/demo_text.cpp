@@ -72,7 +72,7 @@ int demo_text(const Context& context, recipe::Config& config, const fs::path& ou
       "vocabulary "
       "and\nwhich sentences mean the same. Then it looks for the translations of 1,000 new "
       "ones.\n\n");
-  const TrainOutcome result = train_into(context, config, out, 0);
+  const TrainOutcome result = train_into(context, config, out, {});
   if (result.stopped) return signal_exit_code();
   const Sentences sentences = held_out();
   const text::TextBundle bundle = text::load_text_bundle(out);

@@ -19,8 +19,8 @@ namespace vistas::app {
 namespace {
 
 struct TrainArguments {
-  std::string backbone, data, out, split, labels, on_bad, max_time, device = "auto",
-                                                                    precision = "auto";
+  std::string backbone, data, out, split, labels, on_bad, device = "auto", precision = "auto";
+  LimitArguments limits;
   int64_t seed = 0, epochs = 0, batch = 0;
   bool frozen = false;
   std::vector<std::string> sets;
@@ -53,9 +53,10 @@ Value overrides(const TrainArguments& a, learn::Modality modality) {
 }
 
 int train(const Context& context, const TrainArguments& a, learn::Modality modality) {
-  const double seconds = a.max_time.empty() ? 0 : parse_duration(a.max_time);
+  const Limits limits = a.limits.limits();
   const auto config = config_for(a.data, overrides(a, modality));
-  return report_training(context, a.out, train_into(context, *config, a.out, seconds));
+  if (a.limits.dry_run) return dry_run(context, *config, limits);
+  return report_training(context, a.out, train_into(context, *config, a.out, limits));
 }
 
 }  // namespace
@@ -87,8 +88,7 @@ std::function<int(const Context&)> add_dense_train(CLI::App& app, learn::Modalit
   app.add_option("--seed", a->seed, "of weights, order, views and of the pictures with labels")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 60))
       ->capture_default_str();
-  app.add_option("--max-time", a->max_time,
-                 "end in time, as 90s, 6m or 1.5h: fixes the number of steps once");
+  a->limits.add_options(app);
   app.add_option("--on-bad-annotation", a->on_bad, "leave it out and say so, or stop [skip]")
       ->check(CLI::IsMember({"skip", "fail"}));
   add_device_options(app, a->device, a->precision);

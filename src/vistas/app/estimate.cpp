@@ -3,24 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
+#include <string>
 #include <vector>
 
+#include "vistas/app/shared.h"
+#include "vistas/base/error.h"
+#include "vistas/base/memory.h"
 #include "vistas/learn/group.h"
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
-#include "vistas/recipe/run_files.h"
 
 namespace vistas::app {
 namespace {
-
-constexpr int64_t kTimedSteps = 3;
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 // What a step costs with fewer or more pictures in memory at once.
 struct Choice {
@@ -31,8 +26,8 @@ struct Choice {
 
 // From a measured choice: memory beyond `empty` grows with the pictures at once; all micro-batches
 // but one go forward twice.
-std::vector<Choice> choices(const learn::TrainOptions& train, double empty, double memory,
-                            double seconds) {
+std::vector<Choice> other_choices(const learn::TrainOptions& train, double empty, double memory,
+                                  double seconds) {
   constexpr double kForward = 0.42;  // of a plain step, views included; measured for ResNet-18
   constexpr int64_t kFewest = 32;    // batch norm wants no fewer
   constexpr size_t kRows = 6;
@@ -62,7 +57,78 @@ void print_choices(const Context& context, const std::vector<Choice>& choices,
       "The batch, its negatives and the learning rate stay the same: --micro-batch N\n\n");
 }
 
+std::string bytes_text(int64_t bytes) {
+  return look::format_bytes(static_cast<double>(bytes));
+}
+
+// Of the time of a run, for reports and checkpoints.
+constexpr double kShareOfSteps = 0.97;
+
+// Steps that fit into `seconds`, scores among them; at least one.
+int64_t fitting_steps(const recipe::Costs& costs, double seconds) {
+  const double a_step =
+      costs.seconds() / static_cast<double>(costs.steps);  // its share of scores included
+  return std::clamp<int64_t>(static_cast<int64_t>(seconds * kShareOfSteps / a_step), 1,
+                             costs.steps);
+}
+
+void fit_memory(const Context& context, recipe::Config& config, recipe::Training& training,
+                int64_t limit) {
+  StatusLine status(context);
+  const recipe::Fit fit = recipe::fit_memory(
+      training, limit, [&](const std::string& doing) { status.show("--fit-memory: " + doing); });
+  status.clear();
+  config.train.micro_batch = fit.micro_batch;
+  config.train.recompute = fit.recompute;
+  const std::string at_once = fit.micro_batch == 0
+                                  ? fmt::format("the batch of {} at once", config.train.batch)
+                                  : fmt::format("{} of {} {}s at once", fit.micro_batch,
+                                                config.train.batch, training.unit());
+  context.print(fmt::format("--fit-memory {}: {}, activations {}: {}\n", bytes_text(limit), at_once,
+                            fit.recompute ? "recomputed" : "kept", bytes_text(fit.memory)));
+}
+
 }  // namespace
+
+void LimitArguments::add_options(CLI::App& app) {
+  app.add_option("--max-time", max_time,
+                 "end in time, for example 90s, 6m or 1.5h: fixes "
+                 "the number of steps once, from the first timed steps")
+      ->group("Running");
+  app.add_option("--fit-memory", memory,
+                 "stay below this, for example 4G or 800M: chooses train.micro_batch (gradient "
+                 "caching) and train.recompute from measured steps, and says what it chose")
+      ->group("Running")
+      ->type_name("BYTES");
+  app.add_flag("--dry-run", dry_run,
+               "print parameters, memory, time, disk and negatives "
+               "an anchor, and train nothing")
+      ->group("Running");
+}
+
+Limits LimitArguments::limits() const {
+  return {.seconds = max_time.empty() ? 0 : parse_duration(max_time),
+          .memory = memory.empty() ? 0 : recipe::parse_bytes("--fit-memory", memory)};
+}
+
+double parse_duration(const std::string& text) {
+  size_t used = 0;
+  double value = -1;
+  try {
+    value = std::stod(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  const std::string unit = text.substr(used);
+  const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
+  if (used == 0 || factor == 0 || !(value > 0)) {
+    throw Error(ErrorKind::usage, {.what = "--max-time",
+                                   .got = text,
+                                   .expected = "for example 90s, "
+                                               "6m or 1.5h"});
+  }
+  return value * factor;
+}
 
 std::string negatives_text(const learn::Trainer& trainer, const recipe::Training& training,
                            int64_t batch) {
@@ -77,71 +143,90 @@ std::string batch_text(const learn::TrainOptions& train, const std::string& unit
                                  : "");
 }
 
-int dry_run(const Context& context, recipe::Config& config) {
+int dry_run(const Context& context, recipe::Config& config, const Limits& limits) {
   const auto training = config.open();
-  learn::Trainer trainer(training->parts());
-  const auto empty = static_cast<double>(recipe::peak_memory_bytes());
-  const double step = median(trainer.time_steps(kTimedSteps));
-  const auto costs =
-      choices(config.train, empty, static_cast<double>(recipe::peak_memory_bytes()), step);
-  const auto per_epoch = trainer.steps_per_epoch();
-  const auto total = trainer.total_steps();
-  const int64_t state = trainer.parameter_bytes() + trainer.optimizer_bytes();
-  const int64_t kept =
-      2 + (config.train.keep_every > 0 ? total / per_epoch / config.train.keep_every : 0);
+  if (limits.memory > 0) fit_memory(context, config, *training, limits.memory);
+  const recipe::Costs costs = recipe::measure_costs(*training);
+  const recipe::MemoryParts& memory = costs.memory;
+  const auto peak = static_cast<double>(memory.peak);
+  const auto choices = other_choices(config.train, peak - static_cast<double>(memory.activations),
+                                     peak, costs.seconds_per_step);
   nlohmann::json choices_json = nlohmann::json::array();
-  for (const Choice& c : costs) {
+  for (const Choice& c : choices) {
     choices_json.push_back({{"micro_batch", c.micro_batch},
                             {"memory_bytes", std::llround(c.memory)},
                             {"seconds_per_step", c.seconds}});
   }
-  const nlohmann::json result = {
-      {"samples", training->size()},
-      {"parameters", trainer.parameters()},
-      {"batch", config.train.batch},
-      {"micro_batch", config.train.micro_batch},
-      {"peak_memory_bytes", recipe::peak_memory_bytes()},
-      {"seconds_per_step", step},
-      {"seconds_per_epoch", step * static_cast<double>(per_epoch)},
-      {"seconds", step * static_cast<double>(total)},
-      {"steps", total},
-      {"disk_bytes", state * kept},
-      {"negatives_per_anchor",
-       trainer.negatives_per_anchor() + training->hard_negatives(config.train.batch)},
-      {"choices", choices_json}};
-  const double epoch_seconds = step * static_cast<double>(per_epoch);
+  nlohmann::json result = {{"samples", training->size()},
+                           {"parameters", costs.parameters},
+                           {"batch", config.train.batch},
+                           {"micro_batch", config.train.micro_batch},
+                           {"recompute", config.train.recompute},
+                           {"peak_memory_bytes", memory.peak},
+                           {"memory",
+                            {{"program", memory.program},
+                             {"parameters", memory.parameters},
+                             {"gradients", memory.gradients},
+                             {"optimizer", memory.optimizer},
+                             {"remembered", memory.remembered},
+                             {"activations", memory.activations}}},
+                           {"seconds_per_step", costs.seconds_per_step},
+                           {"seconds_per_score", costs.seconds_per_score},
+                           {"seconds_per_epoch", costs.seconds_per_epoch()},
+                           {"seconds", costs.seconds()},
+                           {"steps", costs.steps},
+                           {"disk_bytes", costs.disk},
+                           {"negatives_per_anchor", costs.negatives_per_anchor},
+                           {"choices", choices_json}};
   look::Table table({"dry run", ""});
   table.add({training->unit() + "s", fmt::format("{}", training->size())});
-  table.add({"parameters", fmt::format("{}", trainer.parameters())});
+  table.add({"parameters", fmt::format("{}", costs.parameters)});
   table.add({"batch", batch_text(config.train, training->unit())});
-  table.add({"peak memory", look::format_bytes(static_cast<double>(recipe::peak_memory_bytes()))});
+  table.add({"negatives", costs.negatives + " an anchor"});
+  table.add({"peak memory", bytes_text(memory.peak)});
+  table.add({"  program and data", bytes_text(memory.program)});
+  table.add({"  parameters", bytes_text(memory.parameters)});
+  table.add({"  gradients", bytes_text(memory.gradients)});
+  table.add({"  optimiser", bytes_text(memory.optimizer)});
+  if (memory.remembered > 0) table.add({"  queue", bytes_text(memory.remembered)});
+  table.add({"  activations, views",
+             bytes_text(memory.activations) + (config.train.recompute ? ", recomputed" : "")});
   table.add({"time", fmt::format("{} an epoch, {} in all ({} steps of {:.0f} ms)",
-                                 look::format_duration(epoch_seconds),
-                                 look::format_duration(step * static_cast<double>(total)), total,
-                                 1000 * step)});
-  table.add({"disk", fmt::format("{} for {} checkpoints",
-                                 look::format_bytes(static_cast<double>(state * kept)), kept)});
-  table.add({"negatives", negatives_text(trainer, *training, config.train.batch) + " an anchor"});
+                                 look::format_duration(costs.seconds_per_epoch()),
+                                 look::format_duration(costs.seconds()), costs.steps,
+                                 1000 * costs.seconds_per_step)});
+  if (costs.scores > 0) {
+    table.add({"  of it scores", fmt::format("{} of {}", costs.scores,
+                                             look::format_duration(costs.seconds_per_score))});
+  }
+  if (limits.seconds > 0) {
+    const int64_t steps = fitting_steps(costs, limits.seconds - costs.spent);
+    result["fitting_steps"] = steps;
+    table.add({"--max-time", fmt::format("{} of {} steps fit, {:.2f} epochs", steps, costs.steps,
+                                         static_cast<double>(steps) /
+                                             static_cast<double>(costs.steps_per_epoch))});
+  }
+  table.add(
+      {"disk", fmt::format("{} for {} checkpoints", bytes_text(costs.disk), costs.checkpoints)});
   context.print(table.str(context.color, context.width) + "\n");
-  if (costs.size() > 1 && config.train.micro_tokens == 0)
-    print_choices(context, costs, training->unit());
+  if (choices.size() > 1 && config.train.micro_tokens == 0)
+    print_choices(context, choices, training->unit());
   context.print("Nothing was trained.\n");
   context.write_json(result);
   return 0;
 }
 
-void limit_time(recipe::Config& config, double seconds, recipe::Training& training) {
-  learn::Trainer trainer(training.parts());
-  const auto start = std::chrono::steady_clock::now();
-  const double step = median(trainer.time_steps(kTimedSteps));
-  const double spent =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  // Some of the time goes into reports, checkpoints and scores.
-  constexpr double kShareOfSteps = 0.95;
-  const auto fit = static_cast<int64_t>((seconds - spent) * kShareOfSteps / step);
-  // The first process of a group decides for all.
-  const double agreed = learn::Group::current().broadcast(static_cast<double>(fit));
-  config.train.steps = std::clamp<int64_t>(static_cast<int64_t>(agreed), 1, trainer.total_steps());
+void keep_to(const Limits& limits, const Context& context, recipe::Config& config,
+             recipe::Training& training) {
+  if (limits.memory > 0) fit_memory(context, config, training, limits.memory);
+  if (limits.seconds > 0) {
+    const recipe::Costs costs = recipe::measure_costs(training, 3);
+    const int64_t fit = fitting_steps(costs, limits.seconds - costs.spent);
+    // The first process of a group decides for all.
+    config.train.steps =
+        static_cast<int64_t>(learn::Group::current().broadcast(static_cast<double>(fit)));
+  }
+  reset_peak_memory();
 }
 
 }  // namespace vistas::app

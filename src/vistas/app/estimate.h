@@ -1,13 +1,34 @@
-// What training will cost, measured on a few steps before it begins.
+// What training will cost, measured on a few steps before it begins, and keeping to what it may.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "vistas/app/command.h"
 #include "vistas/learn/trainer.h"
 #include "vistas/recipe/config.h"
+#include "vistas/recipe/costs.h"
 
 namespace vistas::app {
+
+// What a training may cost; 0: not limited.
+struct Limits {
+  double seconds = 0;
+  int64_t memory = 0;  // bytes
+};
+
+// --max-time, --fit-memory and --dry-run of a command that trains.
+struct LimitArguments {
+  std::string max_time, memory;
+  bool dry_run = false;
+
+  void add_options(CLI::App& app);
+  bool any() const { return dry_run || !max_time.empty() || !memory.empty(); }
+  Limits limits() const;
+};
+
+// "90s", "6m", "1.5h" or plain seconds; anything else is a usage error.
+double parse_duration(const std::string& text);
 
 // "510", or "at most 510" where it depends on the classes in the batch.
 std::string negatives_text(const learn::Trainer& trainer, const recipe::Training& training,
@@ -16,10 +37,13 @@ std::string negatives_text(const learn::Trainer& trainer, const recipe::Training
 // "8192 pictures, 128 in memory at once"
 std::string batch_text(const learn::TrainOptions& train, const std::string& unit);
 
-// Prints parameters, memory, time, disk and negatives an anchor, and trains nothing.
-int dry_run(const Context& context, recipe::Config& config);
+// Prints parameters, memory, time, disk and negatives an anchor with the settings that keep to the
+// limits, and trains nothing.
+int dry_run(const Context& context, recipe::Config& config, const Limits& limits);
 
-// Fixes the number of steps so that the run ends in time: once, from the first timed steps.
-void limit_time(recipe::Config& config, double seconds, recipe::Training& training);
+// Fixes the micro-batch, recomputation and the number of steps so that the run keeps to the limits:
+// once, from the first measured steps. Says what it chose for memory.
+void keep_to(const Limits& limits, const Context& context, recipe::Config& config,
+             recipe::Training& training);
 
 }  // namespace vistas::app

@@ -1,7 +1,6 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <malloc.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -33,13 +32,6 @@ void install_signals() {
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
   std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit of file sizes fails as on a full disk
-}
-
-// Freed activations of one step serve the next one: handing them back to the system between steps
-// costs a page fault for every 4 KiB.
-void keep_freed_memory() {
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, -1);
 }
 
 int terminal_width() {
@@ -189,9 +181,15 @@ const std::vector<Command>& commands() {
 
 }  // namespace vistas::app
 
+// What jemalloc reads at the start. Freed activations of one step serve the next one: handing them
+// back to the system between steps costs a page fault for every 4 KiB.
+extern "C" {
+extern const char* malloc_conf;
+const char* malloc_conf = "dirty_decay_ms:-1,muzzy_decay_ms:-1,oversize_threshold:0";
+}
+
 int main(int argc, char** argv) {
   using vistas::app::report;
-  vistas::app::keep_freed_memory();
   vistas::app::install_signals();
   try {
     return vistas::app::run(argc, argv);

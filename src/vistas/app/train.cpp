@@ -13,6 +13,7 @@
 #include "vistas/app/train_display.h"
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
+#include "vistas/base/memory.h"
 #include "vistas/learn/group.h"
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
@@ -34,8 +35,8 @@ struct TrainArguments {
       device, precision;
   text::ReadOptions read{.file = {.header = "", .on_bad_line = ""}};  // "": as the recipe says
   std::vector<std::string> sets;
-  std::string max_time;
-  bool dry_run = false, list_settings = false, refit = true;
+  LimitArguments limits;
+  bool list_settings = false, refit = true;
 };
 
 Value text_setting(const std::string& key, const std::string& text) {
@@ -171,9 +172,9 @@ TrainOutcome run_training(const Context& context, const RunFolder* run, learn::T
 
 // One run in `out`.
 TrainOutcome train_once(const Context& context, recipe::Config& config, const fs::path& out,
-                        double max_seconds) {
+                        const Limits& limits) {
   const auto training = config.open();
-  if (max_seconds > 0) limit_time(config, max_seconds, *training);
+  keep_to(limits, context, config, *training);
   learn::Trainer trainer(training->parts());
   config.train.steps = trainer.total_steps();
   check_same_in_group(config, *training);
@@ -196,7 +197,7 @@ TrainOutcome train_again(const Context& context, const fs::path& out) {
   const RunFolder choice = RunFolder::open(out / kChoice);
   const auto config = recipe::began_with(choice)->after_choice(choice);
   context.print("\nthe run that counts, on training and validation:\n");
-  return train_once(context, *config, out, 0);
+  return train_once(context, *config, out, {});
 }
 
 // Merges, but a method, encoder, ... of another name begins anew: it has other settings.
@@ -259,10 +260,10 @@ bool holds_training(const fs::path& folder) {
 }
 
 int resume(const Context& context, const TrainArguments& a) {
-  if (a.dry_run || !a.max_time.empty()) {
+  if (a.limits.any()) {
     throw Error(ErrorKind::usage,
-                {.what = std::string("--resume with ") + (a.dry_run ? "--dry-run" : "--max-time"),
-                 .expected = "--resume alone: the length of a run is fixed when it begins",
+                {.what = "--resume with --max-time, --fit-memory or --dry-run",
+                 .expected = "--resume alone: length and memory of a run are fixed when it begins",
                  .fix = "To end earlier, stop it with Ctrl-C; it can go on later"});
   }
   const fs::path choice = fs::path(a.resume) / kChoice;
@@ -303,7 +304,7 @@ int train(const Context& given, const TrainArguments& a) {
   if (restarted && learn::Group::current().any(holds_training(out))) {
     TrainArguments again = a;
     again.resume = out.string();
-    again.max_time.clear();
+    again.limits = {};
     return resume(context, again);
   }
   if (a.list_settings) {
@@ -311,10 +312,10 @@ int train(const Context& given, const TrainArguments& a) {
     return 0;
   }
   if (!a.resume.empty()) return resume(context, a);
-  const double seconds = a.max_time.empty() ? 0 : parse_duration(a.max_time);
+  const Limits limits = a.limits.limits();
   const auto config = new_config(a);
-  if (a.dry_run) return dry_run(context, *config);
-  return report_training(context, out, train_into(context, *config, out, seconds));
+  if (a.limits.dry_run) return dry_run(context, *config, limits);
+  return report_training(context, out, train_into(context, *config, out, limits));
 }
 
 }  // namespace
@@ -335,10 +336,11 @@ std::unique_ptr<recipe::Config> config_for(const std::string& input, const Value
 }
 
 TrainOutcome train_into(const Context& context, recipe::Config& config, const fs::path& out,
-                        double max_seconds) {
+                        const Limits& limits) {
   if (learn::Group::current().first()) RunFolder::check_free(out);
-  if (!config.chooses_length()) return train_once(context, config, out, max_seconds);
-  const TrainOutcome chosen = train_once(context, config, out / kChoice, max_seconds / 2);
+  if (!config.chooses_length()) return train_once(context, config, out, limits);
+  const TrainOutcome chosen =
+      train_once(context, config, out / kChoice, {limits.seconds / 2, limits.memory});
   return chosen.stopped ? chosen : train_again(context, out);
 }
 
@@ -355,9 +357,11 @@ int report_training(const Context& context, const fs::path& run, const TrainOutc
   } else if (steps == 0) {
     context.print(fmt::format("all {} steps are done already\n{}", result.step, next));
   } else {
-    context.print(fmt::format("done: {} in {}, {:.0f} {}s/s, {:.1f} % waiting for data\n{}",
-                              look::counted(steps, "step"), look::format_duration(result.seconds),
-                              result.samples_per_second, result.unit, 100 * result.waiting, next));
+    context.print(
+        fmt::format("done: {} in {}, {:.0f} {}s/s, {:.1f} % waiting for data, peak memory {}\n{}",
+                    look::counted(steps, "step"), look::format_duration(result.seconds),
+                    result.samples_per_second, result.unit, 100 * result.waiting,
+                    look::format_bytes(static_cast<double>(peak_memory_bytes())), next));
   }
   nlohmann::json json = {{"run", path},
                          {"step", result.step},
@@ -366,7 +370,8 @@ int report_training(const Context& context, const fs::path& run, const TrainOutc
                          {"seconds", result.seconds},
                          {"samples", result.samples},
                          {"samples_per_s", result.samples_per_second},
-                         {"waiting", result.waiting}};
+                         {"waiting", result.waiting},
+                         {"peak_memory_bytes", peak_memory_bytes()}};
   json["loss"] = steps > 0 ? nlohmann::json(result.loss) : nlohmann::json();
   json["best_online_score"] =
       result.best_score < 0 ? nlohmann::json() : nlohmann::json(result.best_score);
@@ -374,25 +379,6 @@ int report_training(const Context& context, const fs::path& run, const TrainOutc
   json["first_" + result.left_out.name] = result.left_out.first;
   context.write_json(json);
   return result.stopped ? signal_exit_code() : 0;
-}
-
-double parse_duration(const std::string& text) {
-  size_t used = 0;
-  double value = -1;
-  try {
-    value = std::stod(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  const std::string unit = text.substr(used);
-  const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
-  if (used == 0 || factor == 0 || !(value > 0)) {
-    throw Error(ErrorKind::usage, {.what = "--max-time",
-                                   .got = text,
-                                   .expected = "for example 90s, "
-                                               "6m or 1.5h"});
-  }
-  return value * factor;
 }
 
 Command train_command() {
@@ -429,14 +415,7 @@ Command train_command() {
         app.add_option("--resume", a->resume, "go on with this run from its last checkpoint")
             ->type_name("RUN")
             ->group("Running");
-        app.add_option("--max-time", a->max_time,
-                       "end in time, for example 90s, 6m or 1.5h: fixes "
-                       "the number of steps once, from the first timed steps")
-            ->group("Running");
-        app.add_flag("--dry-run", a->dry_run,
-                     "print parameters, memory, time, disk and negatives "
-                     "an anchor, and train nothing")
-            ->group("Running");
+        a->limits.add_options(app);
         app.add_flag("--settings", a->list_settings,
                      "list every setting with its values and default, and stop; with "
                      "--method those of another method")

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "vistas/app/command.h"
+#include "vistas/app/estimate.h"
 #include "vistas/learn/trainer.h"
 #include "vistas/recipe/config.h"
 
@@ -23,16 +24,13 @@ struct TrainOutcome : learn::TrainResult {
 // that suit it; what `over` holds has the last word.
 std::unique_ptr<recipe::Config> config_for(const std::string& input, const Value& over);
 
-// Makes the run folder, fixes the number of steps if `max_seconds` > 0, trains with a progress line
-// and prints what could not be read.
+// Makes the run folder, keeps to the limits, trains with a progress line and prints what could not
+// be read.
 TrainOutcome train_into(const Context& context, recipe::Config& config,
-                        const std::filesystem::path& out, double max_seconds);
+                        const std::filesystem::path& out, const Limits& limits);
 
 // Prints what came of a run and what to do with it, and writes the JSON; the exit code.
 int report_training(const Context& context, const std::filesystem::path& run,
                     const TrainOutcome& outcome);
-
-// "90s", "6m", "1.5h" or plain seconds; anything else is a usage error.
-double parse_duration(const std::string& text);
 
 }  // namespace vistas::app

@@ -29,14 +29,18 @@ std::string choose_precision(const std::string& name, at::Device device) {
 }
 
 AutocastScope::AutocastScope(at::Device device, const std::string& precision)
-    : type_(device.type()), before_(at::autocast::is_autocast_enabled(device.type())) {
+    : type_(device.type()),
+      before_(at::autocast::is_autocast_enabled(device.type())),
+      cached_before_(at::autocast::is_autocast_cache_enabled()) {
+  at::autocast::set_autocast_cache_enabled(false);
   at::autocast::set_autocast_enabled(type_, precision == "bf16");
   at::autocast::set_autocast_dtype(type_, at::kBFloat16);
   at::autocast::increment_nesting();
 }
 
 AutocastScope::~AutocastScope() {
-  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+  at::autocast::decrement_nesting();
+  at::autocast::set_autocast_cache_enabled(cached_before_);
   at::autocast::set_autocast_enabled(type_, before_);
 }
 

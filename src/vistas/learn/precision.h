@@ -13,7 +13,8 @@ at::Device choose_device(const std::string& name);
 // "auto": bf16 where the device multiplies it in hardware, otherwise fp32.
 std::string choose_precision(const std::string& name, at::Device device);
 
-// Within its life, convolutions and products run in bf16 on `device` if precision is "bf16".
+// Within its life, convolutions and products run in bf16 on `device` if precision is "bf16". Every
+// use of a weight rounds it anew, so that gradients of several uses are added in float32.
 class AutocastScope {
  public:
   AutocastScope(at::Device device, const std::string& precision);
@@ -23,7 +24,7 @@ class AutocastScope {
 
  private:
   at::DeviceType type_;
-  bool before_;
+  bool before_, cached_before_;
 };
 
 }  // namespace vistas::learn

@@ -15,6 +15,9 @@ void TrainOptions::fields(Fields& f) {
       "texts, instead of micro_batch: tokens that are in memory at once, all views counted; 0: not "
       "so",
       {0, 1e12});
+  f.add("recompute", recompute,
+        "whether blocks of ResNets, ViTs and transformers keep their inputs only and go forward "
+        "once more for the gradients: less memory, more time, the same bits");
   f.add("seed", seed, "of weights, order and views", {0, 1e18});
   f.add("precision", precision,
         "number format of convolutions and products; auto is bf16 where "

@@ -14,6 +14,7 @@
 #include "vistas/base/threads.h"
 #include "vistas/learn/gradient_cache.h"
 #include "vistas/learn/precision.h"
+#include "vistas/learn/recompute.h"
 #include "vistas/learn/tensors.h"
 
 namespace vistas::learn {
@@ -190,7 +191,14 @@ Embeddings Trainer::embed(const Batch& batch) {
   Embeddings z;
   {
     const AutocastScope autocast(device_, precision_);
+    const RecomputeScope recompute(parts_.train.recompute);
     z = parts_.method->embed(batch);
+    recomputable_ = recompute.segments() > 0;
+    if (parts_.train.recompute && !recomputable_) {
+      throw Error(ErrorKind::usage, {.what = "train.recompute",
+                                     .got = "an encoder without parts that can be recomputed",
+                                     .expected = "a ResNet, a ViT or a transformer"});
+    }
   }
   for (auto* side : {&z.live, &z.fixed}) {
     for (auto& t : *side) t = t.to(at::promoteTypes(t.scalar_type(), at::kFloat));
@@ -449,41 +457,6 @@ TrainResult Trainer::run(const RunFolder* run, TrainObserver& observer,
                     o.patience, 100 * best_score_, best_step_));
   }
   return result;
-}
-
-std::vector<double> Trainer::time_steps(int64_t count) {
-  parts_.method->train();
-  LoaderOptions options = loader_options();
-  options.end_step = std::max(total_, count + 1);
-  Loader loader(parts_.data, options);
-  std::vector<double> seconds;
-  for (int64_t i = 0; i <= count; ++i) {
-    const auto start = Clock::now();
-    train_step(loader, nullptr);
-    if (i > 0) seconds.push_back(seconds_since(start));
-  }
-  return seconds;
-}
-
-int64_t Trainer::parameters() const {
-  int64_t count = 0;
-  for (const at::Tensor& p : parts_.method->parameters()) {
-    if (p.requires_grad()) count += p.numel();
-  }
-  return count;
-}
-
-int64_t Trainer::parameter_bytes() const {
-  int64_t bytes = 0;
-  for (const auto& [name, t] : named_tensors(*parts_.method))
-    bytes += static_cast<int64_t>(t.nbytes());
-  return bytes;
-}
-
-int64_t Trainer::optimizer_bytes() const {
-  int64_t bytes = 0;
-  for (const auto& [name, t] : optimizer_->state()) bytes += static_cast<int64_t>(t.nbytes());
-  return bytes;
 }
 
 }  // namespace vistas::learn

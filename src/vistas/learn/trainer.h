@@ -27,6 +27,7 @@ struct TrainOptions {
   int64_t batch = 256;
   int64_t micro_batch = 0;
   int64_t micro_tokens = 0;
+  bool recompute = false;
   int64_t seed = 0;
   std::string precision = "auto";
   std::string device = "auto";
@@ -106,13 +107,20 @@ class Trainer {
   // run.
   TrainResult run(const RunFolder* run, TrainObserver& observer, const std::atomic<bool>& stop);
 
-  // Seconds of each of `count` real steps after one to warm up. The method is changed by them:
-  // throw this trainer away.
-  std::vector<double> time_steps(int64_t count);
+  // Seconds of real steps after one to warm up, until there are `most` or they have taken
+  // `seconds`. The method is changed by them: throw this trainer away.
+  std::vector<double> time_steps(int64_t most, double seconds);
+  // Seconds of one online score, 0 without.
+  double time_score();
+  int64_t scores() const;  // of the whole run
 
+  // Whether train.recompute changes anything, known after a step.
+  bool recomputable() const { return recomputable_; }
   int64_t parameters() const;       // trainable numbers, heads included
   int64_t parameter_bytes() const;  // and buffers
+  int64_t gradient_bytes() const;   // of the last step
   int64_t optimizer_bytes() const;
+  int64_t remembered_bytes() const;  // the method's own buffers: queues, memories, centres
   bool spares_own_class() const { return parts_.method->spares_own_class(); }
   int64_t negatives_per_anchor() const { return parts_.method->negatives(parts_.train.batch); }
 
@@ -145,6 +153,7 @@ class Trainer {
   int64_t step_ = 0;
   double best_score_ = -1;
   int64_t best_step_ = 0;
+  bool recomputable_ = false;
   double first_loss_ = std::numeric_limits<double>::quiet_NaN();  // of this object's first step
 };
 

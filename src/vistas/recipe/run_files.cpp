@@ -1,7 +1,6 @@
 #include "vistas/recipe/run_files.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
@@ -51,12 +50,6 @@ void check_same_data(const RunFolder& run, const Training& training) {
                  .got = fmt::format("{} {}s", training.size(), training.unit()),
                  .fix = "Restore them, or start a new run"});
   }
-}
-
-int64_t peak_memory_bytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return int64_t{usage.ru_maxrss} * 1024;
 }
 
 }  // namespace vistas::recipe

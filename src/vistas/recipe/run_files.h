@@ -17,7 +17,4 @@ std::unique_ptr<Config> began_with(const RunFolder& run);
 // A data error if the samples are not those the run began with.
 void check_same_data(const RunFolder& run, const Training& training);
 
-// Most memory this process has held so far.
-int64_t peak_memory_bytes();
-
 }  // namespace vistas::recipe

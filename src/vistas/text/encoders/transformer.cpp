@@ -9,6 +9,7 @@
 #include "vistas/base/error.h"
 #include "vistas/contrast/similarity.h"
 #include "vistas/learn/precision.h"
+#include "vistas/learn/recompute.h"
 #include "vistas/text/encoders/transformer_layers.h"
 
 namespace vistas::text {
@@ -147,7 +148,13 @@ at::Tensor Transformer::encode(const at::Tensor& ids, const at::Tensor& length) 
   const PackedTexts texts = packed(ids, length);
   const at::Tensor mask = attention_mask(texts, relative_);
   at::Tensor x = embeddings_->forward(texts);
-  for (const auto& layer : layers_) x = layer->forward(x, texts, mask);
+  for (const auto& layer : layers_) {
+    std::vector<at::Tensor> inputs{x};
+    if (mask.defined()) inputs.push_back(mask);
+    x = learn::recomputed(inputs, layer->parameters(), [layer, texts](const auto& in) {
+      return layer->forward(in[0], texts, in.size() > 1 ? in[1] : at::Tensor());
+    });
+  }
   return finish(pool(x, texts, options_.pooling));
 }
 

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "vistas/learn/recompute.h"
 #include "vistas/vision/encoders/pixels.h"
 
 namespace vistas::vision {
@@ -83,11 +84,18 @@ ResNet::ResNet(const ResNetShape& shape, uint64_t seed)
 
 std::vector<at::Tensor> ResNet::stages(const at::Tensor& pixels) {
   check_pixels(pixels, "resnet", channels_);
-  at::Tensor x = bn1_->forward_relu(conv1_->forward(pixels));
-  if (stem_ == Stem::imagenet) x = at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
+  std::vector<at::Tensor> parameters = bn1_->parameters();
+  parameters.push_back(conv1_->weight);
+  at::Tensor x = learn::recomputed({pixels}, parameters, [this](const auto& in) {
+    const at::Tensor y = bn1_->forward_relu(conv1_->forward(in[0]));
+    return stem_ == Stem::imagenet ? at::max_pool2d(y, {3, 3}, {2, 2}, {1, 1}) : y;
+  });
   std::vector<at::Tensor> outputs;
   for (const auto& stage : stages_) {
-    for (const auto& block : stage) x = block->forward(x);
+    for (const auto& block : stage) {
+      x = learn::recomputed({x}, block->parameters(),
+                            [block](const auto& in) { return block->forward(in[0]); });
+    }
     outputs.push_back(x);
   }
   return outputs;

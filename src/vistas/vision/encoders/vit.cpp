@@ -8,6 +8,7 @@
 
 #include "vistas/base/error.h"
 #include "vistas/learn/linear.h"
+#include "vistas/learn/recompute.h"
 #include "vistas/vision/encoders/pixels.h"
 
 namespace vistas::vision {
@@ -143,7 +144,11 @@ std::vector<at::Tensor> Vit::stages(const at::Tensor& pixels) {
   const at::Tensor first = class_token_.expand({pixels.size(0), -1, -1}).to(patches.scalar_type());
   at::Tensor x = at::cat({first, patches}, 1) + positions(pixels.size(2), pixels.size(3));
   std::vector<at::Tensor> outputs;
-  for (const auto& block : blocks_) outputs.push_back(x = block->forward(x));
+  for (const auto& block : blocks_) {
+    x = learn::recomputed({x}, block->parameters(),
+                          [block](const auto& in) { return block->forward(in[0]); });
+    outputs.push_back(x);
+  }
   return outputs;
 }
 

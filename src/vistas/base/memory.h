@@ -1,0 +1,15 @@
+// The memory of this process.
+#pragma once
+
+#include <cstdint>
+
+namespace vistas {
+
+// The most resident memory since the process began, or since reset_peak_memory().
+int64_t peak_memory_bytes();
+
+// Gives memory that was freed back to the system and begins the peak anew. Where the system does
+// not allow that the old peak stays.
+void reset_peak_memory();
+
+}  // namespace vistas

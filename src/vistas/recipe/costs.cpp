@@ -1,0 +1,225 @@
+#include "vistas/recipe/costs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "vistas/base/error.h"
+#include "vistas/base/memory.h"
+#include "vistas/base/strings.h"
+#include "vistas/learn/group.h"
+
+namespace vistas::recipe {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::string megabytes(int64_t bytes) {
+  return fmt::format("{:.0f} MB", static_cast<double>(bytes) / 1e6);
+}
+
+Costs measure(Training& training, const std::function<void(learn::TrainOptions&)>& change,
+              int64_t steps, double seconds) {
+  const auto start = Clock::now();
+  reset_peak_memory();
+  Costs costs;
+  costs.memory.program = peak_memory_bytes();
+  learn::TrainParts parts = training.parts();
+  const learn::TrainOptions given = parts.train;
+  change(parts.train);
+  learn::Trainer trainer(std::move(parts));
+  const std::vector<double> times = trainer.time_steps(steps, seconds);
+  costs.seconds_per_step =
+      std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size());
+  costs.seconds_per_score = trainer.time_score();
+  costs.steps = trainer.total_steps();
+  costs.steps_per_epoch = trainer.steps_per_epoch();
+  costs.scores = trainer.scores();
+  costs.parameters = trainer.parameters();
+  costs.negatives_per_anchor =
+      trainer.negatives_per_anchor() + training.hard_negatives(given.batch);
+  costs.negatives =
+      (trainer.spares_own_class() ? "at most " : "") + std::to_string(costs.negatives_per_anchor);
+  costs.recomputable = trainer.recomputable();
+  const int64_t kept =
+      given.keep_every > 0 ? costs.steps / costs.steps_per_epoch / given.keep_every : 0;
+  costs.checkpoints = 2 + kept;  // last and best
+  costs.disk = costs.checkpoints * (trainer.parameter_bytes() + trainer.optimizer_bytes());
+  MemoryParts& memory = costs.memory;
+  memory.remembered = trainer.remembered_bytes();
+  memory.parameters = trainer.parameter_bytes() - memory.remembered;
+  memory.gradients = trainer.gradient_bytes();
+  memory.optimizer = trainer.optimizer_bytes();
+  memory.peak = peak_memory_bytes();
+  memory.activations =
+      std::max<int64_t>(0, memory.peak - memory.program - memory.remembered - memory.parameters -
+                               memory.gradients - memory.optimizer);
+  costs.spent = seconds_since(start);
+  return costs;
+}
+
+// The largest divisor of `batch` that is at most `most`.
+int64_t divisor(int64_t batch, int64_t most) {
+  int64_t d = std::clamp<int64_t>(most, 1, batch);
+  while (batch % d != 0) --d;
+  return d;
+}
+
+// Peaks with `samples` of them at once, few first, and what follows from them.
+class Growth {
+ public:
+  Growth(Training& training, int64_t batch, int64_t limit, bool recompute,
+         const std::function<void(const std::string&)>& progress)
+      : batch_(batch) {
+    constexpr int64_t kFirst = 16;
+    for (int64_t samples = std::min(batch, kFirst);;) {
+      progress(fmt::format("measuring {} {}s{}", samples, training.unit(),
+                           recompute ? ", activations recomputed" : ""));
+      const Costs costs = measure(
+          training,
+          [&](learn::TrainOptions& o) {
+            o.batch = samples;
+            o.micro_batch = 0;
+            o.recompute = recompute;
+          },
+          2, 0);
+      recomputable_ = costs.recomputable;
+      const int64_t peak = costs.memory.peak;
+      slope_ = measured_.empty() ? 0.0
+                                 : static_cast<double>(peak - measured_.back().peak) /
+                                       static_cast<double>(samples - measured_.back().samples);
+      measured_.push_back({samples, peak});
+      const int64_t next = std::min(2 * samples, batch);
+      const double after = static_cast<double>(peak) + slope_ * static_cast<double>(next - samples);
+      if (samples == batch || after > static_cast<double>(limit)) break;
+      samples = next;
+    }
+  }
+
+  // Whether the whole batch was measured, and its peak.
+  bool whole() const { return measured_.back().samples == batch_; }
+  int64_t peak() const { return measured_.back().peak; }
+  bool recomputable() const { return recomputable_; }
+  // Samples that should stay below the limit.
+  int64_t most(int64_t limit) const {
+    const auto& [samples, peak] = measured_.back();
+    if (slope_ <= 0) return samples;
+    return samples + static_cast<int64_t>(static_cast<double>(limit - peak) / slope_);
+  }
+
+ private:
+  struct Point {
+    int64_t samples, peak;
+  };
+  int64_t batch_;
+  std::vector<Point> measured_;
+  double slope_ = 0;  // bytes a sample, between the last two
+  bool recomputable_ = false;
+};
+
+}  // namespace
+
+double Costs::seconds_per_epoch() const {
+  return seconds() * static_cast<double>(steps_per_epoch) / static_cast<double>(steps);
+}
+
+double Costs::seconds() const {
+  return seconds_per_step * static_cast<double>(steps) +
+         seconds_per_score * static_cast<double>(scores);
+}
+
+Costs measure_costs(Training& training, int64_t steps) {
+  constexpr double kSeconds = 3;
+  return measure(
+      training, [](learn::TrainOptions&) {}, steps, kSeconds);
+}
+
+Fit fit_memory(Training& training, int64_t limit,
+               const std::function<void(const std::string&)>& progress) {
+  if (!learn::Group::current().alone()) {
+    throw Error(ErrorKind::usage,
+                {.what = "--fit-memory with several processes",
+                 .fix = "Find the setting in one process with its share of the batch (--batch), "
+                        "and give it to all as --micro-batch and --set train.recompute"});
+  }
+  const learn::TrainOptions train = training.parts().train;
+  if (train.micro_batch > 0 || train.micro_tokens > 0 || train.recompute) {
+    throw Error(ErrorKind::usage, {.what = "--fit-memory, which chooses how a batch is cut",
+                                   .got = "a recipe or an option that says it",
+                                   .fix = "Leave out --micro-batch, train.micro_tokens and "
+                                          "train.recompute"});
+  }
+  constexpr double kMargin = 0.95;  // a long run finds some memory that a few steps do not
+  const auto target = static_cast<int64_t>(kMargin * static_cast<double>(limit));
+  const int64_t batch = train.batch;
+  const Growth plain(training, batch, target, false, progress);
+  if (plain.whole() && plain.peak() <= target) return {0, false, plain.peak()};
+  std::optional<Growth> lean;
+  if (plain.recomputable()) {
+    lean.emplace(training, batch, target, true, progress);
+    if (lean->whole() && lean->peak() <= target) return {0, true, lean->peak()};
+  }
+  constexpr int64_t kFewest = 32;  // batch norm wants no fewer
+  Fit fit{divisor(batch, plain.most(target)), false};
+  if (lean && fit.micro_batch < std::min(kFewest, batch)) {
+    fit = {divisor(batch, lean->most(target)), true};
+  }
+  int64_t least = std::min(plain.peak(), lean ? lean->peak() : plain.peak());
+  while (true) {
+    if (fit.micro_batch == batch) fit.micro_batch = divisor(batch, batch - 1);
+    progress(fmt::format("measuring {} of {} {}s", fit.micro_batch, batch, training.unit()));
+    fit.memory = measure(
+                     training,
+                     [&](learn::TrainOptions& o) {
+                       o.micro_batch = fit.micro_batch;
+                       o.recompute = fit.recompute;
+                     },
+                     1, 0)
+                     .memory.peak;
+    if (fit.memory <= target) return fit;
+    least = std::min(least, fit.memory);
+    if (fit.micro_batch == 1) break;
+    fit.micro_batch = divisor(batch, fit.micro_batch * 3 / 4);
+  }
+  throw Error(ErrorKind::usage, {.what = "--fit-memory: nothing stays below it",
+                                 .got = megabytes(limit),
+                                 .expected = "at least " + megabytes(least),
+                                 .fix = "Use a smaller batch or encoder, or smaller views"});
+}
+
+int64_t parse_bytes(const std::string& what, const std::string& text) {
+  size_t used = 0;
+  double value = -1;
+  try {
+    value = std::stod(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  std::string unit = ascii_lower(text.substr(used));
+  std::erase(unit, ' ');
+  const double base = unit.ends_with("ib") ? 1024 : 1000;
+  if (unit.ends_with("ib")) unit.resize(unit.size() - 2);
+  if (unit.ends_with('b')) unit.pop_back();
+  constexpr std::array<const char*, 5> kUnits = {"", "k", "m", "g", "t"};
+  const auto* found = std::ranges::find(kUnits, unit);
+  if (used == 0 || found == kUnits.end() || !(value > 0)) {
+    throw Error(ErrorKind::usage,
+                {.what = what, .got = text, .expected = "for example 512M, 4G or 4GiB"});
+  }
+  for (auto power = found - kUnits.begin(); power > 0; --power) value *= base;
+  if (!(value < 1e18)) {
+    throw Error(ErrorKind::usage, {.what = what, .got = text, .expected = "less than 1e18 bytes"});
+  }
+  return static_cast<int64_t>(value);
+}
+
+}  // namespace vistas::recipe
