@@ -59,6 +59,7 @@ TEST(Objective, ReadsTheRowOfTheTrainedEncoder) {
   EXPECT_EQ(score_of_eval(R"({"rows":[{"encoder":"pixels","mean":0.3},
                                       {"encoder":"trained","mean":0.5}]})"),
             0.5);
+  EXPECT_EQ(score_of_eval(R"({"pixels":{"mean":0.3},"trained":{"mean":0.5}})"), 0.5);  // one-shot
   EXPECT_THROW(score_of_eval(R"({"rows":[{"encoder":"pixels","mean":0.3}]})"), Error);
   EXPECT_THROW(score_of_eval("nothing"), Error);
 }

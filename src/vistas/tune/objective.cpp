@@ -103,6 +103,10 @@ double score_of_eval(const std::string& json) {
       if (row.value("encoder", "") == "trained" && std::isfinite(mean)) return mean;
     }
   }
+  if (result.is_object() && result.contains("trained")) {  // one-shot runs
+    const double mean = number(result.at("trained"), "mean");
+    if (std::isfinite(mean)) return mean;
+  }
   throw Error(ErrorKind::data, {.what = "the result of `vistas eval` has no score of the trained "
                                         "encoder"});
 }

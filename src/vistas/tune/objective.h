@@ -35,8 +35,8 @@ inline constexpr int64_t kRungs = 5;
 // labels Garrido et al. 2023, RankMe). A score that is not finite is left out.
 std::vector<Score> scores_in(const std::string& metrics, Objective objective, int64_t total);
 
-// The mean of the first row of "rows" in the JSON of `vistas eval` that is of the trained encoder;
-// a data error without one.
+// The mean of the first row of "rows" in the JSON of `vistas eval` that is of the trained encoder,
+// or that of one-shot runs; a data error without one.
 double score_of_eval(const std::string& json);
 
 }  // namespace vistas::tune
