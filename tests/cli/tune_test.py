@@ -19,7 +19,8 @@ needs_optuna = unittest.skipUnless(
 
 TINY = [setting for setting in support.TINY if not setting.startswith(
     ("schedule.lr", "train.epochs", "train.batch"))]
-STUDY = ("--only", "lr,temperature", "--trial-steps", "10", "--pruner", "none")
+STUDY = ("--only", "lr,temperature", "--trial-steps", "10", "--pruner", "none", "--confirm", "0")
+LONG = ("--only", "lr", "--trial-steps", "400", "--pruner", "none")
 
 
 class Tune(support.ProgramTest):
@@ -81,9 +82,76 @@ class Tune(support.ProgramTest):
         self.assertEqual(len(more["trials"]), 5)
 
     @needs_optuna
+    def test_the_best_are_trained_again_with_fresh_seeds(self):
+        study = ("--trials", "4", *STUDY[:-1], "2", "--seeds", "2")
+        result = self.tune("labelled", "fresh", *study)
+        trials = result["trials"]
+        best = sorted(trials, key=lambda trial: -trial["value"])[:2]
+        confirmed = {row["trial"]: row for row in result["confirmed"]}
+        self.assertEqual(set(confirmed), {0} | {trial["trial"] for trial in best})
+        for trial, row in confirmed.items():
+            self.assertEqual(row["seeds"], [1, 2])
+            self.assertAlmostEqual(row["mean"], sum(row["values"]) / 2)
+            self.assertTrue((self.study("fresh") / f"trials/{trial:04}/checkpoints").exists())
+            for seed in row["seeds"]:
+                run = self.study("fresh") / f"confirm/{trial:04}-seed-{seed}"
+                self.assertFalse((run / "checkpoints").exists())
+                lines = (run / "metrics.jsonl").read_text().splitlines()
+                self.assertEqual(json.loads(lines[-1])["step"], 10)
+        winner = confirmed[result["best"]]
+        self.assertEqual(winner["mean"], max(row["mean"] for row in confirmed.values()))
+        # Its recipe gives all these numbers again.
+        toml = (self.study("fresh") / "best.toml").read_text()
+        self.assertIn("With the fresh seeds 1, 2", toml)
+        values = {0: trials[result["best"]]["value"], 2: winner["values"][1]}
+        for seed, value in values.items():
+            out = self.folder / f"fresh-{seed}"
+            self.succeeds("train", result["best_recipe"], "--out", out, "--set", f"train.seed={seed}")
+            last = (out / "metrics.jsonl").read_text().splitlines()[-1]
+            self.assertEqual(json.loads(last)["online_score"], value)
+        # What is there is not trained again; another seed comes to it.
+        kept = self.study("fresh") / "confirm.jsonl"
+        before = kept.read_text()
+        self.assertEqual(self.tune("labelled", "fresh", *study)["confirmed"], result["confirmed"])
+        self.assertEqual(kept.read_text(), before)
+        more = self.tune("labelled", "fresh", *study[:-1], "3")["confirmed"]
+        self.assertTrue(kept.read_text().startswith(before))
+        for row in more:
+            self.assertEqual(row["values"][:2], confirmed[row["trial"]]["values"])
+            self.assertEqual(len(row["values"]), 3)
+
+    @needs_optuna
+    def test_a_killed_training_with_a_fresh_seed_goes_on(self):
+        words = (*LONG, "--trials", "2", "--confirm", "2", "--seeds", "1")
+        whole = self.tune("labelled", "fresh-whole", *words)
+        process = self.start(*self.words("labelled", "fresh-killed", *words))
+        run = self.study("fresh-killed") / "confirm/0000-seed-1"
+        while not ((run / "metrics.jsonl").exists() and
+                   "online_score" in (run / "metrics.jsonl").read_text()):
+            self.assertIsNone(process.poll(), process)
+            time.sleep(0.05)
+        process.kill()
+        process.communicate()
+        self.assertFalse((self.study("fresh-killed") / "confirm.jsonl").exists())
+        result = self.tune("labelled", "fresh-killed", *words)
+        self.assertEqual(len(whole["confirmed"]), 2)
+        self.assertEqual(result["confirmed"], whole["confirmed"])
+        self.assertEqual(result["best"], whole["best"])
+        log = self.study("fresh-killed") / "confirm/0000-seed-1.log"
+        self.assertIn("going on at step", log.read_text())
+
+    @needs_optuna
+    def test_time_is_left_for_fresh_seeds(self):
+        # A thousand trainings more would not fit, so no second trial does.
+        result = self.tune("labelled", "left", *STUDY[:-1], "49", "--trials", "50", "--seeds", "20",
+                           "--time", "60s")
+        self.assertEqual(len(result["trials"]), 1)
+        self.assertEqual(result["confirmed"], [])
+
+    @needs_optuna
     def test_bad_trials_are_given_up(self):
         result = self.tune("labelled", "pruned", "--trials", "6", "--only", "lr", "--trial-steps",
-                           "200", sets=["train.log_every=10"])
+                           "200", "--confirm", "0", sets=["train.log_every=10"])
         states = {trial["state"] for trial in result["trials"]}
         self.assertEqual(states, {"complete", "pruned"})
         for trial in result["trials"]:
@@ -100,7 +168,9 @@ class Tune(support.ProgramTest):
         trials = json.loads((self.folder / "batches.json").read_text())["trials"]
         self.assertEqual([trial["settings"]["train.batch"] for trial in trials], ["2", "4"])
         self.assertEqual([trial["steps"] for trial in trials], [24, 12])
-        self.assertRegex(result.out, r"trial +online score \(%\) +end +steps +time +memory +batch")
+        self.assertRegex(result.out, r"trial +online score \(%\) +fresh seeds +end +steps +time "
+                                     r"+memory +batch")
+        self.assertRegex(result.out, r"\n +0 +[\d.]+ +[\d.]+ ± [\d.]+ +complete +24 ")
 
     @needs_optuna
     def test_a_score_without_labels(self):
@@ -133,9 +203,10 @@ class Tune(support.ProgramTest):
             f"{a},{pairs[i - i % 2].upper()},{int(i % 2 == 0)}\n" for i, a in enumerate(pairs)))
         result = self.succeeds(
             "tune", "pairs.tsv", "--out", "texts", "--trials", "2", "--only", "lr", "--trial-steps",
-            "10", "--eval-task", "sts:scored.csv", "--json", "-", *support.settings(
+            "10", "--eval-task", "sts:scored.csv", "--seeds", "2", "--json", "-", *support.settings(
                 ["encoder.static.dim=8", "tokenizer.size=60", "train.batch=16"])).json()
         self.assertEqual(result["objective"], "eval")
+        self.assertEqual([len(row["values"]) for row in result["confirmed"]], [2, 2])
         best = result["trials"][result["best"]]
         rows = self.succeeds("eval", self.study("texts") / "trials" / f"{best['trial']:04}",
                              "--tasks", "sts:scored.csv", "--json", "-").json()["rows"]
@@ -148,7 +219,7 @@ class Tune(support.ProgramTest):
             f"{user}\t{item}\n" for user in range(40) for item in draw.sample(range(60), 10)))
         result = self.succeeds(
             "tune", "interactions.tsv", "--out", "taste", "--trials", "2", "--only", "lr",
-            "--trial-steps", "20", "--json", "-", *support.settings(["encoder.dim=8",
+            "--trial-steps", "20", "--seeds", "1", "--json", "-", *support.settings(["encoder.dim=8",
                                                                      "train.batch=32"])).json()
         self.assertEqual(result["objective"], "online")
         # Training once more on validation too would be another run than the one with the score.
@@ -157,13 +228,13 @@ class Tune(support.ProgramTest):
     @needs_optuna
     def test_a_trial_has_its_share_of_the_time(self):
         result = self.tune("labelled", "timed", "--time", "20s", "--trials", "2", "--only", "lr",
-                           sets=["train.log_every=1000"])
-        self.assertEqual(result["trial_seconds"], 10)
+                           "--seeds", "1", sets=["train.log_every=1000"])
+        self.assertEqual(result["trial_seconds"], 5)  # two with a fresh seed
         self.assertGreater(result["trials"][0]["steps"], 1)
 
     def start_study(self, out, *words):
-        process = self.start(*self.words("labelled", out, "--only", "lr", "--trial-steps", "400",
-                                         "--pruner", "none", "--trials", "3", *words))
+        process = self.start(*self.words("labelled", out, *LONG, "--trials", "3", "--confirm", "0",
+                                         *words))
         metrics = self.study(out) / "trials/0000/metrics.jsonl"
         while not (metrics.exists() and "online_score" in metrics.read_text()):
             self.assertIsNone(process.poll(), process)
@@ -172,15 +243,14 @@ class Tune(support.ProgramTest):
 
     @needs_optuna
     def test_a_killed_study_goes_on(self):
-        whole = self.tune("labelled", "whole", "--only", "lr", "--trial-steps", "400", "--pruner",
-                          "none", "--trials", "1")
+        whole = self.tune("labelled", "whole", *LONG, "--trials", "1")
         for out, kill in (("killed", signal.SIGKILL), ("stopped", signal.SIGINT)):
             process = self.start_study(out)
             process.send_signal(kill)
             process.communicate()
             self.assertEqual(process.returncode, -9 if kill == signal.SIGKILL else 130)
-            result = self.tune("labelled", out, "--only", "lr", "--trial-steps", "400", "--pruner",
-                               "none", "--trials", "2", "--workers", "2")
+            result = self.tune("labelled", out, *LONG, "--trials", "2", "--workers", "2",
+                               "--confirm", "0")
             self.assertEqual([trial["state"] for trial in result["trials"]], ["complete"] * 2)
             # From its checkpoint, with the numbers of one that nobody has stopped.
             self.assertEqual(result["trials"][0]["value"], whole["trials"][0]["value"])
@@ -189,8 +259,7 @@ class Tune(support.ProgramTest):
     @needs_optuna
     def test_one_process_at_a_time(self):
         process = self.start_study("locked")
-        other = self.start(*self.words("labelled", "locked", "--only", "lr", "--trial-steps", "400",
-                                       "--pruner", "none", "--trials", "3"))
+        other = self.start(*self.words("labelled", "locked", *LONG, "--trials", "3"))
         time.sleep(2)
         other.send_signal(signal.SIGINT)  # it would wait for half a minute
         out, err = other.communicate()
@@ -214,8 +283,7 @@ class Tune(support.ProgramTest):
         self.assertIn("it goes on once", err)
         self.assertIn("killed by signal 9", err)
         self.assertIn("trials/0000.log", err)
-        result = self.tune("labelled", "dies", "--only", "lr", "--trial-steps", "400", "--pruner",
-                           "none", "--trials", "1")
+        result = self.tune("labelled", "dies", *LONG, "--trials", "1")
         self.assertEqual([trial["state"] for trial in result["trials"]], ["complete"])
 
     @staticmethod

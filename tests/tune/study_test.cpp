@@ -93,6 +93,43 @@ TEST(BestOf, IsTheLargestThatIsComplete) {
 
 TEST(TrialFolder, IsNumbered) {
   EXPECT_EQ(trial_folder("a", 7), fs::path("a/trials/0007"));
+  EXPECT_EQ(confirm_folder("a", 7, 2), fs::path("a/confirm/0007-seed-2"));
+}
+
+TEST(ToConfirm, AreTheBestAndTheRecipe) {
+  using Trials = std::vector<int64_t>;
+  const Space space = {{.name = "schedule.lr", .low = 0.1, .high = 1, .now = Value{.data = 0.25}},
+                       {.name = "train.batch", .now = Value{.data = int64_t{8}}}};
+  const auto row = [](int64_t trial, const char* state, double value, const char* lr) {
+    return TrialRow{trial, state, value, {{"train.batch", "8"}, {"schedule.lr", lr}}};
+  };
+  std::vector<TrialRow> rows = {row(0, "complete", 1, "0.3"), row(1, "complete", 0, "0.25"),
+                                row(2, "pruned", 9, "0.4"), row(3, "complete", 3, "0.5"),
+                                row(4, "complete", 2, "0.6")};
+  EXPECT_EQ(trial_of_recipe(rows, space), 1);
+  EXPECT_EQ(trials_to_confirm(rows, space, 2), (Trials{3, 4, 1}));
+  EXPECT_EQ(trials_to_confirm(rows, space, 9), (Trials{3, 4, 0, 1}));
+  EXPECT_EQ(trials_to_confirm(rows, space, 0), Trials{});
+  rows[1].value = 5;  // the recipe is the best: one other is needed to compare
+  EXPECT_EQ(trials_to_confirm(rows, space, 2), (Trials{1, 3}));
+  EXPECT_EQ(trials_to_confirm(rows, space, 1), Trials{});
+  rows[1].state = "pruned";
+  EXPECT_EQ(trials_to_confirm(rows, space, 2), (Trials{3, 4}));
+  rows[1].settings.front().second = "9";
+  EXPECT_EQ(trial_of_recipe(rows, space), -1);
+}
+
+TEST(ToConfirm, HasSeedsBehindThatOfTheRecipe) {
+  StudyOptions o{.confirm = 3, .seeds = 2};
+  EXPECT_EQ(fresh_seeds(o, {.seed = 5}), (std::vector<int64_t>{6, 7}));
+  o.sampler.trials = 20;
+  EXPECT_EQ(trainings_to_confirm(o), 8);
+  o.sampler.trials = 2;
+  EXPECT_EQ(trainings_to_confirm(o), 4);
+  o.sampler.trials = 1;
+  EXPECT_EQ(trainings_to_confirm(o), 0);
+  o = {.confirm = 0};
+  EXPECT_EQ(trainings_to_confirm(o), 0);
 }
 
 }  // namespace

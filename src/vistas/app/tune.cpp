@@ -100,13 +100,14 @@ tune::Objective objective_of(const TuneArguments& a, bool labels) {
 }
 
 // How long a trial is, from what the user says: --trial-time or --trial-steps, otherwise an even
-// share of --time, otherwise as long as the recipe.
+// share of --time (also for the trainings with fresh seeds), otherwise as long as the recipe.
 tune::Budget budget_of(const TuneArguments& a, int64_t steps) {
   if (!a.trial_time.empty()) return {.seconds = parse_duration(a.trial_time)};
   if (a.trial_steps > 0) return {.steps = a.trial_steps};
   if (a.study.seconds > 0) {
     return {.seconds =
-                a.study.seconds * a.study.workers / static_cast<double>(a.study.sampler.trials)};
+                a.study.seconds * a.study.workers /
+                static_cast<double>(a.study.sampler.trials + tune::trainings_to_confirm(a.study))};
   }
   return {.steps = steps};
 }
@@ -114,6 +115,12 @@ tune::Budget budget_of(const TuneArguments& a, int64_t steps) {
 std::string budget_text(const tune::Budget& budget, const tune::Subject& subject) {
   if (budget.seconds > 0) return look::format_duration(budget.seconds) + " each";
   return fmt::format("{} steps of {} samples each", budget.steps, subject.batch);
+}
+
+std::string confirm_text(const tune::StudyOptions& o) {
+  if (tune::trainings_to_confirm(o) == 0) return "";
+  return fmt::format("; then the recipe and the {} best again with {}",
+                     std::min(o.confirm, o.sampler.trials), look::counted(o.seeds, "fresh seed"));
 }
 
 std::string default_out(const std::string& input) {
@@ -138,7 +145,9 @@ struct Examined {
 // Opens the data once: what there is to search, and for what.
 Examined examine(TuneArguments& a) {
   const auto config = recipe_of(a);
-  Examined e{.subject = {.recipe = config->to_toml(), .batch = config->train.batch}};
+  Examined e{.subject = {.recipe = config->to_toml(),
+                         .batch = config->train.batch,
+                         .seed = config->train.seed}};
   for (const std::string& set : a.sets) a.wishes.fixed.push_back(set.substr(0, set.find('=')));
   e.subject.fixed = a.wishes.fixed;
   const auto training = config->open();
@@ -177,8 +186,8 @@ int tune_recipe(const Context& context, TuneArguments& a) {
   o.program = fs::read_symlink("/proc/self/exe").string();
   share_cores(o);
   tune::open_study(o, subject, space, !a.trial_time.empty() || a.trial_steps > 0);
-  context.print(fmt::format("{} trials at most, {}; {} in {}\n", o.sampler.trials,
-                            budget_text(o.budget, subject), unit_of(o.objective),
+  context.print(fmt::format("{} trials at most, {}{}; {} in {}\n", o.sampler.trials,
+                            budget_text(o.budget, subject), confirm_text(o), unit_of(o.objective),
                             o.folder.string()));
   TuneDisplay display(context, o.objective);
   const tune::StudyResult result = tune::search(o, subject, space, display, stop_flag());
@@ -253,21 +262,32 @@ Command tune_command() {
                 ->required()
                 ->type_name("DATA|RECIPE");
             add_space_options(app, *a);
-            app.add_option("--time", a->time, "for all trials, for example 30m or 2h")
+            app.add_option("--time", a->time, "for all trainings, for example 30m or 2h")
                 ->group("Running");
             app.add_option("--trials", a->study.sampler.trials, "trials at most")
                 ->capture_default_str()
                 ->check(CLI::Range(int64_t{1}, kMostTrials))
                 ->group("Running");
             app.add_option("--trial-time", a->trial_time,
-                           "for one trial [--time x --workers / --trials, or the length of the "
-                           "recipe]")
+                           "for one trial [its share of --time, or the length of the recipe]")
                 ->group("Running");
             app.add_option("--trial-steps", a->trial_steps,
                            "instead: steps of the recipe's batch; with other batches as many "
                            "samples")
                 ->type_name("N")
                 ->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}))
+                ->group("Running");
+            app.add_option("--confirm", a->study.confirm,
+                           "train so many of the best trials, and the recipe, again with fresh "
+                           "seeds; the best mean is the best recipe; 0: none")
+                ->type_name("N")
+                ->capture_default_str()
+                ->check(CLI::Range(int64_t{0}, kMostTrials))
+                ->group("Running");
+            app.add_option("--seeds", a->study.seeds, "fresh seeds of each of them")
+                ->type_name("N")
+                ->capture_default_str()
+                ->check(CLI::Range(1, 1000))
                 ->group("Running");
             app.add_option("--workers", a->study.workers, "trials at a time, which share the cores")
                 ->capture_default_str()

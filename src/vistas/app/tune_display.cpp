@@ -18,6 +18,19 @@ std::string score_text(tune::Objective objective, double value) {
   return share ? fmt::format("{:.2f}", 100 * value) : fmt::format("{:.4f}", value);
 }
 
+const tune::Confirmed* confirmed(const tune::StudyResult& result, int64_t trial) {
+  const auto found = std::ranges::find(result.confirmed, trial, &tune::Confirmed::trial);
+  return found == result.confirmed.end() ? nullptr : &*found;
+}
+
+// Mean and standard deviation over fresh seeds; "" of a trial without.
+std::string fresh_text(tune::Objective objective, const tune::Confirmed* c) {
+  if (c == nullptr) return "";
+  const measure::Summary s = c->summary();
+  const std::string mean = score_text(objective, s.mean);
+  return std::isfinite(s.std) ? mean + " ± " + score_text(objective, s.std) : mean;
+}
+
 // TOML of a value with four digits, which is enough to look at.
 std::string short_value(const std::string& toml) {
   const Value value = parse_assignment("v=" + toml).table().at("v");
@@ -36,6 +49,17 @@ nlohmann::json to_json(const tune::TrialRow& row) {
           {"seconds", row.seconds},
           {"peak_memory_bytes", row.peak_memory},
           {"why", row.why}};
+}
+
+nlohmann::json to_json(const tune::Confirmed& c) {
+  nlohmann::json values = nlohmann::json::array();
+  for (const double value : c.values) values.push_back(finite_or_null(value));
+  const measure::Summary s = c.summary();
+  return {{"trial", c.trial},
+          {"seeds", c.seeds},
+          {"values", values},
+          {"mean", finite_or_null(s.mean)},
+          {"std", finite_or_null(s.std)}};
 }
 
 std::string again(const tune::StudyOptions& o) {
@@ -72,6 +96,16 @@ void TuneDisplay::on_standing(const tune::Standing& s) {
   status_.show(text);
 }
 
+void TuneDisplay::on_confirming(int64_t done, int64_t all) {
+  status_.show(fmt::format("{} of {} trainings with fresh seeds", done, all));
+}
+
+void TuneDisplay::on_confirmed(int64_t trial, int64_t seed, double value) {
+  status_.clear();
+  fmt::print(stderr, "trial {} with seed {}: {}\n", trial, seed, score_text(objective_, value));
+  std::fflush(stderr);
+}
+
 void TuneDisplay::on_message(const std::string& message) {
   status_.clear();
   fmt::print(stderr, "{}\n", message);
@@ -106,14 +140,19 @@ void print_space(const Context& context, const tune::Space& space) {
 void print_trials(const Context& context, const tune::Space& space, const tune::StudyOptions& o,
                   const tune::StudyResult& result) {
   std::vector<std::string> header{"trial", unit_of(o.objective), "end", "steps", "time", "memory"};
+  if (!result.confirmed.empty()) header.insert(header.begin() + 2, "fresh seeds");
   for (const auto& d : space) header.push_back(d.name.substr(d.name.rfind('.') + 1));
   look::Table table(header);
   auto rows = result.trials;
   if (!is_sweep(space)) {
-    std::ranges::stable_sort(rows, [](const tune::TrialRow& a, const tune::TrialRow& b) {
-      const bool whole = a.state == "complete", other = b.state == "complete";
-      return whole != other ? whole : a.value > b.value;
-    });
+    const auto rank = [&](const tune::TrialRow& row) {
+      const tune::Confirmed* c = confirmed(result, row.trial);
+      const double mean = c == nullptr ? std::nan("") : c->summary().mean;
+      return std::isfinite(mean)       ? std::pair(2, mean)
+             : row.state == "complete" ? std::pair(1, row.value)
+                                       : std::pair(0, row.value);
+    };
+    std::ranges::stable_sort(rows, std::greater(), rank);
   }
   for (const tune::TrialRow& row : rows) {
     std::vector<std::string> cells{fmt::format("{}", row.trial),
@@ -122,6 +161,9 @@ void print_trials(const Context& context, const tune::Space& space, const tune::
                                    fmt::format("{}", row.steps),
                                    row.seconds > 0 ? look::format_duration(row.seconds) : "-",
                                    look::format_bytes(static_cast<double>(row.peak_memory))};
+    if (!result.confirmed.empty()) {
+      cells.insert(cells.begin() + 2, fresh_text(o.objective, confirmed(result, row.trial)));
+    }
     for (const auto& d : space) {
       const auto setting =
           std::ranges::find(row.settings, d.name, &std::pair<std::string, std::string>::first);
@@ -136,11 +178,19 @@ void print_best(const Context& context, const tune::Space& space, const tune::St
                 const tune::StudyResult& result) {
   if (result.best < 0) return context.print("no trial was complete\n");
   const auto row = std::ranges::find(result.trials, result.best, &tune::TrialRow::trial);
-  std::string text = fmt::format("the best is trial {}, {} {}", row->trial, unit_of(o.objective),
-                                 score_text(o.objective, row->value));
-  const tune::TrialRow& first = result.trials.front();
-  if (!is_sweep(space) && first.trial == 0 && first.state == "complete") {
-    text += fmt::format("; trial 0: {}", score_text(o.objective, first.value));
+  const auto score = [&](const tune::TrialRow& of) {
+    const tune::Confirmed* c = confirmed(result, of.trial);
+    const std::string searched = score_text(o.objective, of.value);
+    if (c == nullptr) return searched;
+    return fmt::format("{} with fresh seeds ({} in the search)", fresh_text(o.objective, c),
+                       searched);
+  };
+  std::string text =
+      fmt::format("the best is trial {}, {} {}", row->trial, unit_of(o.objective), score(*row));
+  const auto recipe = std::ranges::find(result.trials, tune::trial_of_recipe(result.trials, space),
+                                        &tune::TrialRow::trial);
+  if (recipe != result.trials.end() && recipe->state == "complete" && recipe != row) {
+    text += fmt::format("; the recipe, trial {}: {}", recipe->trial, score(*recipe));
   }
   std::vector<std::string> shares;
   for (const auto& [name, share] : result.importance) {
@@ -163,12 +213,14 @@ nlohmann::json result_json(const tune::Space& space, const tune::StudyOptions& o
                          {"trial_steps", o.budget.steps},
                          {"space", nlohmann::json::array()},
                          {"trials", nlohmann::json::array()},
+                         {"confirmed", nlohmann::json::array()},
                          {"importance", nlohmann::json::object()},
                          {"stopped", result.stopped}};
   for (const auto& d : space) {
     json["space"].push_back({{"name", d.name}, {"recipe", to_toml(d.now)}, {"values", d.text()}});
   }
   for (const auto& row : result.trials) json["trials"].push_back(to_json(row));
+  for (const auto& c : result.confirmed) json["confirmed"].push_back(to_json(c));
   for (const auto& [name, share] : result.importance) json["importance"][name] = share;
   json["best"] = result.best < 0 ? nlohmann::json() : nlohmann::json(result.best);
   json["best_recipe"] = result.best < 0 ? "" : (o.folder / "best.toml").string();

@@ -16,6 +16,8 @@ class TuneDisplay : public tune::StudyObserver {
       : status_(context), objective_(objective) {}
   void on_trial(const tune::TrialRow& row, bool best) override;
   void on_standing(const tune::Standing& standing) override;
+  void on_confirming(int64_t done, int64_t all) override;
+  void on_confirmed(int64_t trial, int64_t seed, double value) override;
   void on_message(const std::string& message) override;
   void clear() { status_.clear(); }
 
@@ -32,7 +34,8 @@ bool is_sweep(const tune::Space& space);
 
 void print_space(const Context& context, const tune::Space& space);
 
-// All trials, best first; those of a sweep in their order.
+// All trials, best first, those with fresh seeds before the others; those of a sweep in their
+// order.
 void print_trials(const Context& context, const tune::Space& space, const tune::StudyOptions& o,
                   const tune::StudyResult& result);
 

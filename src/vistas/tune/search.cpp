@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -8,10 +9,12 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <thread>
 
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
+#include "vistas/tune/confirm.h"
 #include "vistas/tune/trial.h"
 
 namespace fs = std::filesystem;
@@ -68,10 +71,12 @@ class Searching {
             StudyObserver& observer, const std::atomic<bool>& stop)
       : o_(options),
         subject_(subject),
+        space_(space),
         observer_(observer),
         stop_(stop),
         lock_(options.folder, stop),
-        sampler_(options.sampler, space, first_trials(space)) {}
+        sampler_(options.sampler, space, first_trials(space)),
+        confirming_(options, subject, observer, stop) {}
 
   ~Searching() {
     for (const auto& trial : trials_) trial->ask_to_stop();
@@ -84,6 +89,7 @@ class Searching {
     rows_ = sampler_.table();
     std::erase_if(rows_, [](const TrialRow& row) { return row.state == "running"; });
     for (const TrialRow& row : rows_) seconds_before_ += row.seconds / o_.workers;
+    seconds_before_ += confirming_.seconds_before(rows_) / o_.workers;
     best_ = best_of(rows_);
     for (const Suggestion& s : sampler_.unfinished()) waiting_.push_back(s);
     while (!stop_) {
@@ -96,10 +102,12 @@ class Searching {
       observer_.on_standing(standing());
     }
     StudyResult result;
-    result.stopped = stop_;
     result.trials = sampler_.table();
-    result.best = best_of(result.trials);
     result.importance = sampler_.importance();
+    result.best = best_of(result.trials);
+    if (!stop_) confirm(result);
+    if (result.best >= 0) keep_recipe(result);
+    result.stopped = stop_;
     return result;
   }
 
@@ -115,6 +123,33 @@ class Searching {
     first.emplace_back();
     for (const Dimension& d : space) first.back().push_back(d.now);
     return first;
+  }
+
+  void confirm(StudyResult& result) {
+    const auto chosen = trials_to_confirm(result.trials, space_, o_.confirm);
+    if (chosen.empty()) return;
+    result.confirmed = confirming_.run(result.trials, chosen);
+    if (stop_) return;
+    double best = -std::numeric_limits<double>::infinity();
+    for (const Confirmed& c : result.confirmed) {
+      const double mean = c.summary().mean;
+      if (mean > best) best = mean, result.best = c.trial;
+    }
+  }
+
+  void keep_recipe(const StudyResult& result) const {
+    const auto row = std::ranges::find(result.trials, result.best, &TrialRow::trial);
+    const auto c = std::ranges::find(result.confirmed, result.best, &Confirmed::trial);
+    if (c == result.confirmed.end()) return keep_recipe(*row);
+    keep_recipe(*row, fmt::format("# With the fresh seeds {}: {:.6g}; their mean is {:.6g}\n",
+                                  fmt::join(c->seeds, ", "), fmt::join(c->values, ", "),
+                                  c->summary().mean));
+  }
+
+  // To be left for training again with fresh seeds.
+  double seconds_to_confirm() const {
+    const auto trainings = static_cast<double>(trainings_to_confirm(o_));
+    return std::ceil(trainings / o_.workers) * seconds_of_trial();
   }
 
   double elapsed() const { return seconds_before_ + seconds_since(start_); }
@@ -157,7 +192,8 @@ class Searching {
     } else {
       const auto begun = static_cast<int64_t>(rows_.size() + trials_.size());
       if (begun >= o_.sampler.trials) return false;
-      const bool in_time = o_.seconds == 0 || elapsed() + seconds_of_trial() <= o_.seconds;
+      const bool in_time =
+          o_.seconds == 0 || elapsed() + seconds_of_trial() + seconds_to_confirm() <= o_.seconds;
       if (begun > 0 && !in_time) return false;
       next = sampler_.suggest();
     }
@@ -238,26 +274,38 @@ class Searching {
     if (better) keep_recipe(row);
     sampler_.tell(row);
     rows_.push_back(row);
-    // Checkpoints of the best trial only: the others can be trained again.
-    const int64_t beaten = better ? std::exchange(best_, row.trial) : row.trial;
-    if (beaten >= 0) fs::remove_all(trial_folder(o_.folder, beaten) / "checkpoints");
+    if (better) best_ = row.trial;
+    drop_checkpoints();
     observer_.on_trial(row, better);
     return true;
   }
 
-  void keep_recipe(const TrialRow& row) const {
+  // Of all but the best trials: the others can be trained again.
+  void drop_checkpoints() const {
+    auto kept = trials_to_confirm(rows_, space_, o_.confirm);
+    kept.push_back(best_);
+    for (const TrialRow& row : rows_) {
+      if (std::ranges::find(kept, row.trial) != kept.end()) continue;
+      fs::remove_all(trial_folder(o_.folder, row.trial) / "checkpoints");
+    }
+  }
+
+  void keep_recipe(const TrialRow& row, const std::string& confirmed = "") const {
     const std::string toml = read_file(trial_folder(o_.folder, row.trial) / "config.toml");
     write_file_atomic(o_.folder / "best.toml",
-                      fmt::format("# Trial {} of {}: {} {:.6g}\n{}", row.trial, o_.folder.string(),
-                                  name_of(o_.objective), row.value, toml));
+                      fmt::format("# Trial {} of {}: {} {:.6g} with seed {}, as here\n{}{}",
+                                  row.trial, o_.folder.string(), name_of(o_.objective), row.value,
+                                  subject_.seed, confirmed, toml));
   }
 
   const StudyOptions& o_;
   const Subject& subject_;
+  const Space& space_;
   StudyObserver& observer_;
   const std::atomic<bool>& stop_;
   Lock lock_;
   Sampler sampler_;
+  Confirming confirming_;
   const Clock::time_point start_ = Clock::now();
   double seconds_before_ = 0;
   std::vector<TrialRow> rows_;  // that have ended

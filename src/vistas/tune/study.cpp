@@ -91,12 +91,56 @@ fs::path trial_folder(const fs::path& study, int64_t trial) {
   return study / "trials" / fmt::format("{:04}", trial);
 }
 
+fs::path confirm_folder(const fs::path& study, int64_t trial, int64_t seed) {
+  return study / "confirm" / fmt::format("{:04}-seed-{}", trial, seed);
+}
+
+std::vector<int64_t> fresh_seeds(const StudyOptions& options, const Subject& subject) {
+  std::vector<int64_t> seeds;
+  for (int64_t i = 1; i <= options.seeds; ++i) seeds.push_back(subject.seed + i);
+  return seeds;
+}
+
+int64_t trainings_to_confirm(const StudyOptions& o) {
+  if (o.confirm == 0 || o.sampler.trials < 2) return 0;
+  return o.seeds * std::min(o.confirm + 1, o.sampler.trials);
+}
+
 int64_t best_of(const std::vector<TrialRow>& trials) {
   const TrialRow* best = nullptr;
   for (const TrialRow& row : trials) {
     if (row.state == "complete" && (best == nullptr || row.value > best->value)) best = &row;
   }
   return best == nullptr ? -1 : best->trial;
+}
+
+int64_t trial_of_recipe(const std::vector<TrialRow>& trials, const Space& space) {
+  Settings recipe;
+  for (const Dimension& d : space) recipe.emplace_back(d.name, to_toml(d.now));
+  std::ranges::sort(recipe);
+  for (const TrialRow& row : trials) {
+    Settings settings = row.settings;
+    std::ranges::sort(settings);
+    if (settings == recipe) return row.trial;
+  }
+  return -1;
+}
+
+std::vector<int64_t> trials_to_confirm(const std::vector<TrialRow>& trials, const Space& space,
+                                       int64_t confirm) {
+  if (confirm == 0) return {};
+  std::vector<const TrialRow*> complete;
+  for (const TrialRow& row : trials) {
+    if (row.state == "complete") complete.push_back(&row);
+  }
+  std::ranges::stable_sort(complete, std::greater(),
+                           [](const TrialRow* row) { return row->value; });
+  const int64_t recipe = trial_of_recipe(trials, space);
+  std::vector<int64_t> chosen;
+  for (const TrialRow* row : complete) {
+    if (std::ssize(chosen) < confirm || row->trial == recipe) chosen.push_back(row->trial);
+  }
+  return chosen.size() > 1 ? chosen : std::vector<int64_t>{};
 }
 
 void open_study(StudyOptions& o, const Subject& subject, const Space& space, bool given) {

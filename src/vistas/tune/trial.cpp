@@ -21,8 +21,13 @@ std::string read_if_there(const fs::path& file) {
 
 }  // namespace
 
-Trial::Trial(const StudyOptions& options, const Subject& subject, const Suggestion& suggestion)
-    : o_(&options), subject_(&subject), folder_(trial_folder(options.folder, suggestion.trial)) {
+Trial::Trial(const StudyOptions& options, const Subject& subject, const Suggestion& suggestion,
+             std::optional<FreshSeed> fresh)
+    : o_(&options),
+      subject_(&subject),
+      fresh_(fresh),
+      folder_(fresh ? confirm_folder(options.folder, suggestion.trial, fresh->seed)
+                    : trial_folder(options.folder, suggestion.trial)) {
   row_.trial = suggestion.trial;
   row_.settings = suggestion.settings;
   go_on();
@@ -97,6 +102,7 @@ double Trial::seconds() const {
 }
 
 void Trial::begin() {
+  if (fresh_) return train(fresh_->steps);
   if (o_->budget.seconds > 0) {
     auto words = train_words();
     words.insert(words.end(), {"--dry-run", "--json", result().string()});
@@ -118,6 +124,7 @@ void Trial::train(int64_t steps) {
   row_.steps = steps;
   auto words = train_words();
   words.insert(words.end(), {"--set", fmt::format("train.steps={}", steps)});
+  if (fresh_) words.insert(words.end(), {"--set", fmt::format("train.seed={}", fresh_->seed)});
   add_intervals(words);
   words.insert(words.end(), {"--out", folder_.string()});
   start(Phase::training, words);

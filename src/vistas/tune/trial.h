@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,13 +14,20 @@
 
 namespace vistas::tune {
 
-// Its run folder is trial_folder(); the options and the subject must outlive it.
+// A trial that is trained again: with another seed, as long as it was.
+struct FreshSeed {
+  int64_t seed = 0, steps = 0;
+};
+
+// Its run folder is trial_folder(), or confirm_folder() with a fresh seed; the options and the
+// subject must outlive it.
 class Trial {
  public:
   // Begins, or goes on with the run that an earlier process has left there. With a budget of time
   // a dry run comes first, which tells how many steps fit; with Objective::eval `vistas eval` comes
   // last.
-  Trial(const StudyOptions& options, const Subject& subject, const Suggestion& suggestion);
+  Trial(const StudyOptions& options, const Subject& subject, const Suggestion& suggestion,
+        std::optional<FreshSeed> fresh = {});
 
   // Looks after its processes; true when the last one has ended.
   bool poll();
@@ -55,6 +63,7 @@ class Trial {
 
   const StudyOptions* o_;
   const Subject* subject_;
+  std::optional<FreshSeed> fresh_;
   std::filesystem::path folder_;
   TrialRow row_;
   Phase phase_ = Phase::timing;
