@@ -1,6 +1,11 @@
 #include "vistas/vision/views/edit.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "vistas/base/error.h"
 #include "vistas/vision/views/operation.h"
@@ -10,6 +15,42 @@ namespace {
 
 bool is_without_chance(const ViewOp& op) {
   return op.p == 0 || op.name == "resize" || op.name == "center_crop" || op.name == "letterbox";
+}
+
+void add_settings(ViewOp& op, const std::string& name, std::vector<Field>& settings) {
+  const std::shared_ptr<Operation> operation = make_operation(op);
+  if (dynamic_cast<const Framing*>(operation.get()) == nullptr) {
+    Fields own;
+    own.add(name + ".p", op.p, "probability that it is applied", {0, 1});
+    settings.push_back(own.all().front());
+  }
+  const Fields parameters = fields_of(*operation);
+  for (Field field : parameters.all()) {
+    const std::string parameter = std::exchange(field.name, name + "." + field.name);
+    field.set = [&op, operation, parameter, set = field.set, get = field.get](const Value& value) {
+      const Value before = get();
+      try {
+        set(value);
+        operation->prepare(value.where);
+      } catch (const Error&) {
+        set(before);
+        throw;
+      }
+      op.parameters[parameter] = get();
+    };
+    settings.push_back(std::move(field));
+  }
+}
+
+void collect(const ValueTable& table, const std::string& prefix,
+             std::vector<std::pair<std::string, Value>>& leaves) {
+  for (const auto& [name, value] : table) {
+    if (value.is_table()) {
+      collect(value.table(), prefix + name + ".", leaves);
+    } else {
+      leaves.emplace_back(prefix + name, value);
+    }
+  }
 }
 
 }  // namespace
@@ -56,6 +97,42 @@ ViewRecipe with_operation(const ViewRecipe& recipe, const ViewOp& op) {
     }
   }
   return edited;
+}
+
+std::vector<Field> operation_settings(ViewRecipe& recipe) {
+  std::vector<Field> settings;
+  for (size_t v = 0; v < recipe.views.size(); ++v) {
+    const std::string table = recipe.views.size() > 1 ? fmt::format("{}.", v + 1) : "";
+    std::map<std::string, int> seen;
+    for (ViewOp& op : recipe.views[v].ops) {
+      const int count = ++seen[op.name];
+      const std::string name = count > 1 ? fmt::format("{}_{}", op.name, count) : op.name;
+      add_settings(op, table + name, settings);
+    }
+  }
+  return settings;
+}
+
+void change_operations(ViewRecipe& recipe, const ValueTable& changes) {
+  const std::vector<Field> settings = operation_settings(recipe);
+  std::vector<std::string> names, operations;
+  for (const Field& field : settings) {
+    names.push_back("views." + field.name);
+    const std::string operation = field.name.substr(0, field.name.rfind('.'));
+    if (operations.empty() || operations.back() != operation) operations.push_back(operation);
+  }
+  std::vector<std::pair<std::string, Value>> leaves;
+  collect(changes, "", leaves);
+  for (const auto& [name, value] : leaves) {
+    const auto field = std::ranges::find(settings, name, &Field::name);
+    if (field == settings.end()) {
+      throw Error(ErrorKind::usage,
+                  {.what = fmt::format("{}: the views have no 'views.{}'", value.where, name),
+                   .expected = fmt::format("a parameter of {}", fmt::join(operations, ", ")),
+                   .fix = did_you_mean("views." + name, names)});
+    }
+    field->set(value);
+  }
 }
 
 }  // namespace vistas::vision

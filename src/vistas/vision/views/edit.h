@@ -1,4 +1,4 @@
-// Recipes with an operation more or less.
+// Recipes with an operation more, less or of other parameters.
 #pragma once
 
 #include <string>
@@ -21,5 +21,14 @@ ViewRecipe without_operation(const ViewRecipe& recipe, const std::string& name);
 
 // The operation at the end of every view; what gives a view its size stands instead of what did.
 ViewRecipe with_operation(const ViewRecipe& recipe, const ViewOp& op);
+
+// The parameters of the operations, bound to the recipe: "color_jitter.p", "color_jitter.hue". The
+// table of a view comes first where the recipe has several, "2.color_jitter.p"; an operation that
+// stands twice in a view is "affine" and then "affine_2". What gives a view its size has no p.
+std::vector<Field> operation_settings(ViewRecipe& recipe);
+
+// Sets those of a table of tables, {color_jitter = {p = 0.5}}. A usage error with the nearest names
+// for a name that operation_settings() does not have.
+void change_operations(ViewRecipe& recipe, const ValueTable& changes);
 
 }  // namespace vistas::vision
