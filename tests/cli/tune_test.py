@@ -195,12 +195,43 @@ class Tune(support.ProgramTest):
         self.assertEqual(rows[0]["mean"], result["trials"][result["best"]]["value"])
 
     @needs_optuna
+    def test_probabilities_and_strengths_of_views(self):
+        study = ("--views", "--trials", "3", "--trial-steps", "10", "--pruner", "none", "--seeds", "1")
+        result = self.tune("labelled", "views", *study, sets=["views.color_jitter.saturation=0"])
+        names = {d["name"]: d["values"] for d in result["space"]}
+        self.assertEqual(set(names), {f"views.{name}" for name in (
+            "random_resized_crop.scale", "hflip.p", "color_jitter.p", "color_jitter.brightness",
+            "color_jitter.contrast", "color_jitter.hue", "grayscale.p")})
+        self.assertEqual(names["views.hflip.p"], "0 .. 1")
+        best = result["trials"][result["best"]]
+        self.assertEqual(len({trial["settings"]["views.hflip.p"] for trial in result["trials"]}), 3)
+        toml = (self.study("views") / "best.toml").read_text()
+        self.assertIn('{ op = "hflip", p = ' + best["settings"]["views.hflip.p"] + " }", toml)
+        self.assertIn("saturation = 0.0", toml)
+        self.succeeds("train", result["best_recipe"], "--out", "views-again")
+        last = (self.folder / "views-again/metrics.jsonl").read_text().splitlines()[-1]
+        self.assertEqual(json.loads(last)["online_score"], best["value"])
+
+    @needs_optuna
+    def test_views_without_labels_are_scored_on_the_same_views(self):
+        result = self.tune("photos", "same-views", "--views", "--trials", "3", "--trial-steps", "10",
+                           "--confirm", "0")
+        self.assertEqual(result["objective"], "fixed_views")
+        self.assertEqual([trial["state"] for trial in result["trials"]], ["complete"] * 3)
+        self.assertEqual(len({trial["value"] for trial in result["trials"]}), 3)
+        self.fails(2, ["under its own views", "fixed_views"],
+                   *self.words("photos", "own", "--views", "--objective", "alignment_uniformity"))
+        self.assertFalse(self.study("own").exists())
+
+    @needs_optuna
     def test_texts_by_an_evaluation(self):
         words = [first + second for first in "bdfgkl" for second in "aeiou"]
         pairs = [" ".join(words[(i * step) % len(words)] for step in (1, 3, 7)) for i in range(60)]
         support.write(self.folder / "pairs.tsv", "".join(f"{a}\t{a.upper()}\n" for a in pairs))
         support.write(self.folder / "scored.csv", "".join(
             f"{a},{pairs[i - i % 2].upper()},{int(i % 2 == 0)}\n" for i, a in enumerate(pairs)))
+        self.fails(2, ["--views", "compared with other texts"], "tune", "pairs.tsv", "--out", "none",
+                   "--views", *support.settings(["tokenizer.size=60"]))
         result = self.succeeds(
             "tune", "pairs.tsv", "--out", "texts", "--trials", "2", "--only", "lr", "--trial-steps",
             "10", "--eval-task", "sts:scored.csv", "--seeds", "2", "--json", "-", *support.settings(

@@ -64,6 +64,14 @@ TEST(Objective, ReadsTheRowOfTheTrainedEncoder) {
   EXPECT_THROW(score_of_eval("nothing"), Error);
 }
 
+TEST(Objective, OfFixedViewsIsNotInTheMetrics) {
+  const std::string metrics = R"({"step":1,"alignment":1,"uniformity":-1,"online_score":0.5})";
+  EXPECT_EQ(scores_in(metrics, Objective::alignment_uniformity, 1).size(), 5);
+  EXPECT_TRUE(scores_in(metrics, Objective::fixed_views, 1).empty());
+  EXPECT_TRUE(is_fair(Objective::fixed_views));
+  EXPECT_FALSE(is_fair(Objective::alignment_uniformity));
+}
+
 TEST(Objective, HasNames) {
   for (const auto& [name, objective] : objective_names()) EXPECT_EQ(name_of(objective), name);
 }

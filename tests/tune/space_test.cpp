@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "support/errors.h"
 #include "vistas/base/error.h"
 
 namespace vistas::tune {
@@ -158,6 +159,112 @@ TEST(Space, BadWishesAreUsageErrors) {
             std::string::npos);
   EXPECT_NE(message({.ranges = {}, .only = {"lr"}, .fixed = {"schedule.lr"}}).find("--only"),
             std::string::npos);
+}
+
+using Lines = std::vector<std::string>;
+
+// What --views searches.
+Lines view_lines(const std::string& recipe) {
+  SpaceWishes wishes;
+  wishes.views = true;
+  Lines out;
+  for (const Dimension& d : space_of(wishes, true, recipe)) {
+    EXPECT_TRUE(d.holds(d.now)) << d.name;
+    out.push_back(d.name + ": " + to_toml(d.now) + " in " + d.text());
+  }
+  return out;
+}
+
+constexpr char kTables[] = R"(
+view = [{size = 16, count = 2, ops = [
+  {op = "resize"}, {op = "affine", degrees = 25, translate = 0.6, scale = [0.7, 1.4], fill = 1},
+  {op = "color_jitter", p = 0.8, brightness = 0.4, contrast = 0.4, saturation = 0, hue = 0.4},
+  {op = "grayscale", p = 0}, {op = "sharpness", p = 0, factor = [0.5, 1.5]},
+  {op = "gaussian_blur", p = 0.5, sigma = [0.1, 2.0]}, {op = "rotate", degrees = 0}]}]
+)";
+
+TEST(ViewSpace, ProbabilitiesAndStrengthsOfOperations) {
+  EXPECT_EQ(
+      view_lines(kTables),
+      (Lines{"views.affine.p: 1.0 in 0 .. 1", "views.affine.degrees: 25.0 in 6.25 .. 50",
+             "views.affine.translate: 0.6 in 0.15 .. 0.6",
+             "views.affine.scale: [0.7, 1.4] in [0.85, 1.2], [0.7, 1.4], [0.55, 1.6]",
+             "views.color_jitter.p: 0.8 in 0 .. 1",
+             "views.color_jitter.brightness: 0.4 in 0.1 .. 0.8",
+             "views.color_jitter.contrast: 0.4 in 0.1 .. 0.8",
+             "views.color_jitter.hue: 0.4 in 0.1 .. 0.4", "views.gaussian_blur.p: 0.5 in 0 .. 1",
+             "views.gaussian_blur.sigma: [0.1, 2.0] in [0.05, 1.0], [0.1, 2.0], [0.15, 3.0]",
+             "views.rotate.p: 1.0 in 0 .. 1"}));
+}
+
+TEST(ViewSpace, SettingsOfNamedViewsSayNothingOfTables) {
+  const Space usual = space_of({}, true, kTables);
+  EXPECT_NE(find(usual, "schedule.lr"), nullptr);
+  for (const char* name : {"views.strength", "views.crop_area", "views.affine.p"}) {
+    EXPECT_EQ(find(usual, name), nullptr) << name;
+  }
+  SpaceWishes wishes;
+  wishes.only = {"views.strength"};
+  test::expect_error([&] { space_of(wishes, true, kTables); }, "[[view]] tables", ErrorKind::usage);
+}
+
+TEST(ViewSpace, OfSeveralTablesIsNumbered) {
+  SpaceWishes wishes;
+  wishes.views = true;
+  const Space space = space_of(wishes, true, "views = {recipe = \"byol\", size = 96}");
+  EXPECT_EQ(find(space, "views.1.gaussian_blur.p")->text(), "0 .. 1");
+  EXPECT_EQ(to_toml(find(space, "views.2.gaussian_blur.p")->now), "0.1");
+  EXPECT_EQ(find(space, "views.1.random_resized_crop.scale")->text(),
+            "[0.08, 1.0], [0.2, 1.0], [0.35, 1.0], [0.5, 1.0]");
+  EXPECT_EQ(find(space, "views.1.random_resized_crop.p"), nullptr);
+  EXPECT_EQ(find(space, "schedule.lr"), nullptr);
+}
+
+TEST(ViewSpace, WishesNarrowFixAndAdd) {
+  SpaceWishes wishes{
+      .ranges = {"views.hflip.p=0.2..0.6"}, .only = {"lr"}, .fixed = {"views.color_jitter.p"}};
+  wishes.views = true;
+  const Space space = space_of(wishes, true, "views = {blur = \"off\", strength = 0.5}");
+  EXPECT_EQ(find(space, "views.hflip.p")->text(), "0.2 .. 0.6");
+  EXPECT_EQ(find(space, "views.color_jitter.p"), nullptr);
+  EXPECT_EQ(find(space, "views.color_jitter.hue")->text(), "0.025 .. 0.2");
+  EXPECT_NE(find(space, "schedule.lr"), nullptr);
+  EXPECT_EQ(find(space, "views.strength"), nullptr);
+  // By name they are searched without the others.
+  SpaceWishes named;
+  named.only = {"grayscale.p"};
+  const Space one = space_of(named);
+  ASSERT_EQ(one.size(), 1);
+  EXPECT_EQ(one[0].name, "views.grayscale.p");
+}
+
+TEST(ViewSpace, OfTextsAndSequences) {
+  const auto texts = [](const std::string& views) {
+    return view_lines("data.modality = \"text\"\nencoder.name = \"transformer\"\n" + views);
+  };
+  EXPECT_EQ(texts("views.recipe = \"deletion\""), (Lines{"views.rate: 0.1 in 0.025 .. 0.2"}));
+  EXPECT_EQ(texts("views = {recipe = \"cutoff\", rate = 0.6}"),
+            (Lines{"views.rate: 0.6 in 0.15 .. 0.6"}));
+  EXPECT_EQ(texts("views = {recipe = \"crop\", crop = [0.2, 0.4]}"),
+            (Lines{"views.crop: [0.2, 0.4] in [0.1, 0.5], [0.3, 0.7], [0.5, 0.9], [0.2, 0.4]"}));
+  EXPECT_EQ(texts("views.recipe = \"dropout\""),
+            (Lines{"encoder.transformer.dropout: 0.1 in 0.025 .. 0.2"}));
+  EXPECT_EQ(view_lines("data.modality = \"interactions\"\nmethod.name = \"cl4srec\"\n"
+                       "views = {crop = 0.6, mask = 0.3, reorder = 0}"),
+            (Lines{"views.crop: 0.6 in 0.15 .. 0.9", "views.mask: 0.3 in 0.075 .. 0.6"}));
+}
+
+TEST(ViewSpace, BadWishesAreUsageErrors) {
+  SpaceWishes unknown;
+  unknown.only = {"views.hflip.q"};
+  EXPECT_NE(message(unknown).find("views.hflip.p"), std::string::npos);
+  SpaceWishes far;
+  far.ranges = {"views.color_jitter.hue=0.1..0.7"};
+  EXPECT_NE(message(far).find("0 .. 0.5"), std::string::npos);
+  SpaceWishes none;
+  none.views = true;
+  test::expect_error([&] { space_of(none, true, "views.recipe = \"eval\""); },
+                     "no probabilities or strengths", ErrorKind::usage);
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // vistas tune: a search over the settings of a recipe.
+#include "vistas/app/tune.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -12,6 +14,8 @@
 #include "vistas/base/error.h"
 #include "vistas/base/threads.h"
 #include "vistas/look/text.h"
+#include "vistas/recipe/image_config.h"
+#include "vistas/recipe/text_run.h"
 #include "vistas/tune/study.h"
 
 namespace fs = std::filesystem;
@@ -20,15 +24,6 @@ namespace vistas::app {
 namespace {
 
 constexpr int64_t kMostTrials = 1'000'000;
-
-struct TuneArguments {
-  std::string input, out, time, trial_time, objective, eval_data, eval_task, python;
-  std::vector<std::string> sets;
-  tune::SpaceWishes wishes;
-  tune::StudyOptions study;
-  int64_t trial_steps = 0;
-  bool dry_run = false;
-};
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
@@ -72,12 +67,20 @@ std::unique_ptr<recipe::Config> recipe_of(const TuneArguments& a) {
   return config_for(a.input, over);
 }
 
+// Whether the settings of views that the user names are searched.
+bool searches_views(const TuneArguments& a) {
+  const auto is_of_views = [](const std::string& name) { return name.starts_with("views."); };
+  return a.wishes.views || std::ranges::any_of(a.wishes.only, is_of_views) ||
+         std::ranges::any_of(a.wishes.ranges, is_of_views);
+}
+
 tune::Objective objective_of(const TuneArguments& a, bool labels) {
   const bool eval = !a.eval_data.empty() || !a.eval_task.empty();
   if (a.objective.empty()) {
-    return eval     ? tune::Objective::eval
-           : labels ? tune::Objective::online
-                    : tune::Objective::alignment_uniformity;
+    return eval                ? tune::Objective::eval
+           : labels            ? tune::Objective::online
+           : searches_views(a) ? tune::Objective::fixed_views
+                               : tune::Objective::alignment_uniformity;
   }
   const auto objective = std::ranges::find(tune::objective_names(), a.objective,
                                            &std::pair<std::string, tune::Objective>::first)
@@ -88,6 +91,12 @@ tune::Objective objective_of(const TuneArguments& a, bool labels) {
                  .got = "data without an online score: no labels, or no data.score_task for texts",
                  .expected = "labelled data, --eval-data LABELLED, or a score without labels: "
                              "--objective alignment_uniformity"});
+  }
+  if (a.wishes.views && !tune::is_fair(objective)) {
+    throw Error(ErrorKind::usage,
+                {.what = "--views --objective " + a.objective,
+                 .got = "a score that each trial takes under its own views",
+                 .expected = "labels, or the same views for all: --objective fixed_views"});
   }
   if ((objective == tune::Objective::eval) != eval) {
     throw Error(ErrorKind::usage, {.what = "--objective " + a.objective,
@@ -136,66 +145,65 @@ void share_cores(tune::StudyOptions& study) {
   study.environment.push_back(fmt::format("OMP_NUM_THREADS={}", threads));
 }
 
-struct Examined {
-  tune::Subject subject{};
-  tune::Space space{};
-  int64_t steps = 0;  // of the recipe
-};
+void check_views(const recipe::Training& training) {
+  const auto* texts = dynamic_cast<const recipe::TextTraining*>(&training);
+  if (texts == nullptr || texts->views_of_row()) return;
+  throw Error(ErrorKind::usage, {.what = "--views",
+                                 .got = "texts that are compared with other texts",
+                                 .expected = "texts that are compared with views of themselves",
+                                 .fix = "Name one column, --set data.columns=[\"NAME\"], or --set "
+                                        "data.positives=row"});
+}
 
-// Opens the data once: what there is to search, and for what.
-Examined examine(TuneArguments& a) {
+std::shared_ptr<const tune::FixedViews> fixed_views(const recipe::Config& config,
+                                                    const learn::BatchMaker& data) {
+  const bool has_views = dynamic_cast<const recipe::ImageConfig*>(&config) != nullptr ||
+                         dynamic_cast<const recipe::TextConfig*>(&config) != nullptr;
+  if (!has_views) {
+    throw Error(ErrorKind::usage, {.what = "--objective fixed_views",
+                                   .expected = "pictures or texts",
+                                   .fix = "--objective online"});
+  }
+  return std::make_shared<tune::FixedViews>(data);
+}
+
+// The subject and the space of the study; the length of the recipe in `steps`.
+TuneStudy examine(TuneArguments& a, int64_t& steps) {
   const auto config = recipe_of(a);
-  Examined e{.subject = {.recipe = config->to_toml(),
-                         .batch = config->train.batch,
-                         .seed = config->train.seed}};
+  TuneStudy s{.subject = {.recipe = config->to_toml(),
+                          .batch = config->train.batch,
+                          .seed = config->train.seed}};
   for (const std::string& set : a.sets) a.wishes.fixed.push_back(set.substr(0, set.find('=')));
-  e.subject.fixed = a.wishes.fixed;
+  s.subject.fixed = a.wishes.fixed;
   const auto training = config->open();
   config->train.score_every = 1;
-  e.steps = learn::Trainer(training->parts()).total_steps();
-  e.subject.scores = training->parts().score != nullptr;
-  e.subject.samples = training->size();
-  e.subject.data_fingerprint = fmt::format("{:016x}", training->fingerprint());
-  a.study.objective = objective_of(a, e.subject.scores);
-  const bool labelled =
-      a.study.objective == tune::Objective::online || a.study.objective == tune::Objective::eval;
-  e.space = tune::search_space(*config, a.wishes, labelled, e.subject.samples);
-  return e;
+  const learn::TrainParts parts = training->parts();
+  steps = learn::Trainer(parts).total_steps();
+  s.subject.scores = parts.score != nullptr;
+  s.subject.samples = training->size();
+  s.subject.data_fingerprint = fmt::format("{:016x}", training->fingerprint());
+  if (a.wishes.views) check_views(*training);
+  a.study.objective = objective_of(a, s.subject.scores);
+  if (a.study.objective == tune::Objective::fixed_views) {
+    s.subject.fixed_views = fixed_views(*config, *parts.data);
+  }
+  // On the way there is no score, or one that each trial takes under its own views.
+  const bool fair = tune::is_fair(a.study.objective) && s.subject.scores;
+  if (a.study.objective == tune::Objective::fixed_views || (searches_views(a) && !fair)) {
+    a.study.sampler.pruner = "none";
+  }
+  s.space =
+      tune::search_space(*config, a.wishes, tune::is_fair(a.study.objective), s.subject.samples);
+  return s;
 }
 
 int tune_recipe(const Context& context, TuneArguments& a) {
-  tune::StudyOptions& o = a.study;
-  if (!a.time.empty()) o.seconds = parse_duration(a.time);
-  if (!a.trial_time.empty() && a.trial_steps > 0) {
-    throw Error(ErrorKind::usage, {.what = "--trial-time and --trial-steps", .expected = "one"});
-  }
-  const auto [subject, space, steps] = examine(a);
-  if (o.objective == tune::Objective::eval) {
-    o.eval = {"--tasks", a.eval_task.empty() ? "knn" : a.eval_task};
-    if (!a.eval_data.empty()) o.eval.insert(o.eval.end(), {"--data", a.eval_data});
-  }
-  if (is_sweep(space)) {
-    o.sampler.trials = static_cast<int64_t>(space[0].choices.size());
-    o.sampler.pruner = "none";
-  }
-  o.budget = budget_of(a, steps);
-  o.folder = o.sampler.folder = a.out.empty() ? default_out(a.input) : a.out;
-  print_space(context, space);
+  const TuneStudy study = prepare_study(a);
+  print_space(context, study.space);
   if (a.dry_run) return 0;
-  o.sampler.python = find_python(a.python);
-  o.program = fs::read_symlink("/proc/self/exe").string();
-  share_cores(o);
-  tune::open_study(o, subject, space, !a.trial_time.empty() || a.trial_steps > 0);
-  context.print(fmt::format("{} trials at most, {}{}; {} in {}\n", o.sampler.trials,
-                            budget_text(o.budget, subject), confirm_text(o), unit_of(o.objective),
-                            o.folder.string()));
-  TuneDisplay display(context, o.objective);
-  const tune::StudyResult result = tune::search(o, subject, space, display, stop_flag());
-  display.clear();
-  print_trials(context, space, o, result);
-  print_best(context, space, o, result);
-  if (result.stopped) context.print("stopped; the same command goes on\n");
-  context.write_json(result_json(space, o, result));
+  open_study(a, study);
+  const tune::StudyResult result = run_study(context, a, study);
+  context.write_json(result_json(study.space, a.study, result));
   return result.stopped ? signal_exit_code() : 0;
 }
 
@@ -217,11 +225,15 @@ void add_space_options(CLI::App& app, TuneArguments& a) {
       ->delimiter(',')
       ->allow_extra_args(false)
       ->group("Search");
+  app.add_flag("--views", a.wishes.views,
+               "search probabilities and strengths of the operations of views, and what --space "
+               "and --only name")
+      ->group("Search");
   std::vector<std::string> names;
   for (const auto& [name, objective] : tune::objective_names()) names.push_back(name);
   app.add_option("--objective", a.objective,
                  "what is made large [online where the data has labels, else "
-                 "alignment_uniformity]")
+                 "alignment_uniformity, for views fixed_views]")
       ->check(CLI::IsMember(names))
       ->group("Search");
   app.add_option("--eval-data", a.eval_data,
@@ -247,6 +259,51 @@ void add_space_options(CLI::App& app, TuneArguments& a) {
 }
 
 }  // namespace
+
+TuneStudy prepare_study(TuneArguments& a) {
+  tune::StudyOptions& o = a.study;
+  if (!a.time.empty()) o.seconds = parse_duration(a.time);
+  if (!a.trial_time.empty() && a.trial_steps > 0) {
+    throw Error(ErrorKind::usage, {.what = "--trial-time and --trial-steps", .expected = "one"});
+  }
+  int64_t steps = 0;
+  TuneStudy study = examine(a, steps);
+  if (o.objective == tune::Objective::eval) {
+    o.eval = {"--tasks", a.eval_task.empty() ? "knn" : a.eval_task};
+    if (!a.eval_data.empty()) o.eval.insert(o.eval.end(), {"--data", a.eval_data});
+  }
+  if (is_sweep(study.space)) {
+    o.sampler.trials = static_cast<int64_t>(study.space[0].choices.size());
+    o.sampler.pruner = "none";
+  }
+  o.budget = budget_of(a, steps);
+  o.folder = o.sampler.folder = a.out.empty() ? default_out(a.input) : a.out;
+  return study;
+}
+
+void open_study(TuneArguments& a, const TuneStudy& study) {
+  tune::StudyOptions& o = a.study;
+  o.sampler.python = find_python(a.python);
+  o.program = fs::read_symlink("/proc/self/exe").string();
+  share_cores(o);
+  tune::open_study(o, study.subject, study.space, !a.trial_time.empty() || a.trial_steps > 0);
+}
+
+tune::StudyResult run_study(const Context& context, const TuneArguments& a,
+                            const TuneStudy& study) {
+  const tune::StudyOptions& o = a.study;
+  const tune::Space& space = study.space;
+  context.print(fmt::format("{} trials at most, {}{}; {} in {}\n", o.sampler.trials,
+                            budget_text(o.budget, study.subject), confirm_text(o),
+                            unit_of(o.objective), o.folder.string()));
+  TuneDisplay display(context, o.objective);
+  const tune::StudyResult result = tune::search(o, study.subject, space, display, stop_flag());
+  display.clear();
+  print_trials(context, space, o, result);
+  print_best(context, space, o, result);
+  if (result.stopped) context.print("stopped; the same command goes on\n");
+  return result;
+}
 
 Command tune_command() {
   return {"tune",

@@ -12,6 +12,22 @@
 namespace vistas::app {
 namespace {
 
+// The last parts of names of settings, as many as tell them apart: "lr", "affine.p", "hflip.p".
+std::vector<std::string> short_names(const std::vector<std::string>& names) {
+  std::vector<std::string> shown;
+  for (const std::string& name : names) {
+    size_t dot = name.rfind('.');
+    const auto same_end = [&](const std::string& other) {
+      return other.ends_with(name.substr(dot));
+    };
+    while (dot != std::string::npos && std::ranges::count_if(names, same_end) > 1) {
+      dot = dot == 0 ? std::string::npos : name.rfind('.', dot - 1);
+    }
+    shown.push_back(name.substr(dot == std::string::npos ? 0 : dot + 1));
+  }
+  return shown;
+}
+
 std::string score_text(tune::Objective objective, double value) {
   if (!std::isfinite(value)) return "-";
   const bool share = objective == tune::Objective::online || objective == tune::Objective::eval;
@@ -73,9 +89,11 @@ std::string again(const tune::StudyOptions& o) {
 
 void TuneDisplay::on_trial(const tune::TrialRow& row, bool best) {
   status_.clear();
-  std::vector<std::string> settings;
-  for (const auto& [name, value] : row.settings) {
-    settings.push_back(fmt::format("{} {}", name.substr(name.rfind('.') + 1), short_value(value)));
+  std::vector<std::string> names, settings;
+  for (const auto& [name, value] : row.settings) names.push_back(name);
+  names = short_names(names);
+  for (size_t i = 0; i < names.size(); ++i) {
+    settings.push_back(names[i] + " " + short_value(row.settings[i].second));
   }
   fmt::print(stderr, "trial {}: {}{}, {}, {}: {}{}\n", row.trial, row.state,
              best ? " (best so far)" : "", score_text(objective_, row.value),
@@ -121,6 +139,8 @@ std::string unit_of(tune::Objective objective) {
       return "alignment + uniformity";
     case tune::Objective::effective_rank:
       return "effective rank";
+    case tune::Objective::fixed_views:
+      return "-(align + uniform)";
   }
   return "";
 }
@@ -141,7 +161,9 @@ void print_trials(const Context& context, const tune::Space& space, const tune::
                   const tune::StudyResult& result) {
   std::vector<std::string> header{"trial", unit_of(o.objective), "end", "steps", "time", "memory"};
   if (!result.confirmed.empty()) header.insert(header.begin() + 2, "fresh seeds");
-  for (const auto& d : space) header.push_back(d.name.substr(d.name.rfind('.') + 1));
+  std::vector<std::string> names;
+  for (const auto& d : space) names.push_back(d.name);
+  for (const std::string& name : short_names(names)) header.push_back(name);
   look::Table table(header);
   auto rows = result.trials;
   if (!is_sweep(space)) {

@@ -76,7 +76,8 @@ const std::vector<std::pair<std::string, Objective>>& objective_names() {
       {"online", Objective::online},
       {"eval", Objective::eval},
       {"alignment_uniformity", Objective::alignment_uniformity},
-      {"effective_rank", Objective::effective_rank}};
+      {"effective_rank", Objective::effective_rank},
+      {"fixed_views", Objective::fixed_views}};
   return names;
 }
 
@@ -85,7 +86,12 @@ std::string name_of(Objective objective) {
       ->first;
 }
 
+bool is_fair(Objective objective) {
+  return objective != Objective::alignment_uniformity && objective != Objective::effective_rank;
+}
+
 std::vector<Score> scores_in(const std::string& metrics, Objective objective, int64_t total) {
+  if (objective == Objective::fixed_views) return {};
   const auto lines = lines_of(metrics);
   const bool labelled = objective == Objective::online || objective == Objective::eval;
   if (labelled) {

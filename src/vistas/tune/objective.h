@@ -10,8 +10,11 @@ namespace vistas::tune {
 
 // online: the online score of the run, which needs labels. eval: a task of `vistas eval` after the
 // training; while it runs the online score, or else alignment_uniformity, decides what to give up.
-// The other two need no labels.
-enum class Objective { online, eval, alignment_uniformity, effective_rank };
+// The others need no labels; fixed_views (see FixedViews) is measured after the training only.
+enum class Objective { online, eval, alignment_uniformity, effective_rank, fixed_views };
+
+// Whether scores of different views, batches and widths compare.
+bool is_fair(Objective objective);
 
 const std::vector<std::pair<std::string, Objective>>& objective_names();
 std::string name_of(Objective objective);
@@ -26,7 +29,8 @@ inline constexpr int64_t kRungs = 5;
 // The scores that metrics.jsonl, the lines that training has written, holds so far; of `total`
 // steps, in the order of their rungs.
 //
-// Without labels a score is the mean over the last reports up to its rung, five at most, of
+// fixed_views has none here. Otherwise without labels a score is the mean over the last reports up
+// to its rung, five at most, of
 //
 //   alignment_uniformity   -(mean |z_a - z_b|^2 + log mean exp(-2 |z_i - z_j|^2))
 //   effective_rank         exp of the entropy of the normalised singular values of the embeddings

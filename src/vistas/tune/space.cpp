@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "vistas/base/error.h"
+#include "vistas/tune/view_space.h"
 
 namespace vistas::tune {
 namespace {
@@ -120,16 +121,38 @@ std::vector<std::string> split_values(const std::string& text) {
 class Searching {
  public:
   Searching(recipe::Config& config, const SpaceWishes& wishes, bool labels, int64_t samples)
-      : fields_(config.fields()), wishes_(wishes), labels_(labels), samples_(samples) {
+      : operations_(config),
+        fields_(config.fields().all()),
+        views_(view_space(config)),
+        has_tables_(!config.tables().empty()),
+        wishes_(wishes),
+        labels_(labels),
+        samples_(samples) {
+    fields_.insert(fields_.end(), operations_.fields.begin(), operations_.fields.end());
     for (const std::string& name : wishes.fixed) fixed_.push_back(field_named(name, "--set").name);
     for (const std::string& name : wishes.only) only_.push_back(field_named(name, "--only").name);
   }
 
   Space space() {
     for (const std::string& range : wishes_.ranges) add_wished(range);
-    for (const Field& field : fields_.all()) add_default(field);
+    if (wishes_.views && views_.empty()) {
+      throw Error(ErrorKind::usage,
+                  {.what = "searching views",
+                   .got = "a recipe whose views have no probabilities or strengths",
+                   .expected = "operations of views of pictures, a text recipe but delete_one, or "
+                               "cl4srec"});
+    }
+    for (const Field& field : fields_) add_default(field);
     for (const std::string& name : only_) {
       if (find(name)) continue;
+      if (has_tables_ && is_of_named_views(name)) {
+        throw Error(ErrorKind::usage,
+                    {.what = fmt::format("--only {}: the recipe has [[view]] tables, which this "
+                                         "setting does not change",
+                                         name),
+                     .fix = "Search those of its operations: --views, or --only "
+                            "views.OPERATION.PARAMETER"});
+      }
       throw Error(
           ErrorKind::usage,
           {.what = fmt::format("--only {}: how far to search is not known of this setting", name),
@@ -148,7 +171,7 @@ class Searching {
   const Field& field_named(const std::string& name, const std::string& where) const {
     std::vector<const Field*> ends;
     std::vector<std::string> names;
-    for (const Field& field : fields_.all()) {
+    for (const Field& field : fields_) {
       if (field.name == name) return field;
       if (field.name.ends_with("." + name)) ends.push_back(&field);
       names.push_back(field.name);
@@ -168,18 +191,6 @@ class Searching {
   const Dimension* find(const std::string& name) const {
     const auto found = std::ranges::find(space_, name, &Dimension::name);
     return found == space_.end() ? nullptr : &*found;
-  }
-
-  // Whether the option takes the value; it keeps the one it had.
-  static bool takes(const Field& field, const Value& value) {
-    const Value now = field.get();
-    try {
-      field.set(value);
-    } catch (const Error&) {
-      return false;
-    }
-    field.set(now);
-    return true;
   }
 
   static void check(const Field& field, Value value, const std::string& where) {
@@ -268,13 +279,20 @@ class Searching {
     }
   }
 
+  static bool is_of_named_views(const std::string& name) {
+    return name == "views.strength" || name == "views.crop_area";
+  }
+
   void add_default(const Field& field) {
+    const bool named = std::ranges::find(only_, field.name) != only_.end();
+    if (find(field.name) || std::ranges::find(fixed_, field.name) != fixed_.end()) return;
+    const auto view = std::ranges::find(views_, field.name, &Dimension::name);
+    if (view != views_.end() && (named || wishes_.views)) return space_.push_back(*view);
+    if (!named && (wishes_.views || !only_.empty())) return;
+    if (has_tables_ && is_of_named_views(field.name)) return;
     const auto rule = std::ranges::find(rules(), field.name, &Rule::name);
     const bool is_crop = field.name == "views.crop_area";
     if (rule == rules().end() && !is_crop) return;
-    const bool named = std::ranges::find(only_, field.name) != only_.end();
-    if (find(field.name) || std::ranges::find(fixed_, field.name) != fixed_.end()) return;
-    if (!only_.empty() && !named) return;
     if (!labels_ && !named && (is_crop || rule->needs_labels)) return;
     Dimension d{.name = field.name, .whole = field.type == "integer", .now = field.get()};
     if (is_crop) {
@@ -300,9 +318,8 @@ class Searching {
   }
 
   static void add_crops(Dimension& d) {
-    for (const char* area : {"[]", "[0.08, 1.0]", "[0.2, 1.0]", "[0.35, 1.0]", "[0.5, 1.0]"}) {
-      d.choices.push_back(parse_assignment(std::string("v=") + area).table().at("v"));
-    }
+    d.choices = crop_choices();
+    d.choices.insert(d.choices.begin(), Value{.data = ValueList{}});  // as published
     if (!d.holds(d.now)) d.choices.push_back(d.now);
   }
 
@@ -317,7 +334,10 @@ class Searching {
     if (!d.holds(d.now)) d.choices.push_back(d.now);
   }
 
-  Fields fields_;
+  OperationSettings operations_;
+  std::vector<Field> fields_;
+  Space views_;      // what there is to search of views
+  bool has_tables_;  // of views, which settings of named ones do not change
   const SpaceWishes& wishes_;
   bool labels_;
   int64_t samples_;

@@ -30,6 +30,8 @@ struct SpaceWishes {
   // If there are any, nothing else is searched: names with a range in `ranges` or by default.
   std::vector<std::string> only;
   std::vector<std::string> fixed;  // never searched: what the user has set by hand
+  // Search probabilities and strengths of views (view_space.h), and else only what is named above.
+  bool views = false;
 };
 
 // The settings to search. By default, around their values v in the configuration, as far as their
@@ -42,12 +44,15 @@ struct SpaceWishes {
 //   views.strength                    v/4 .. 2 v
 //   views.crop_area, train.batch and widths of heads   a few values around v
 //
+// The settings of view_space.h are searched where wishes.views is set or `only` names them.
+//
 // What is 0 is switched off and stays so. Where `labels` is false (the score is one of the
-// embeddings themselves) views, batch and widths of heads are left alone, because such scores of
-// different views, batches and widths do not compare; methods' temperatures likewise. `samples`
-// bounds the batch. A short name like "lr" stands for the one setting whose last part it is.
-// Usage errors: a name that does not exist, an empty range, values that the option refuses, and
-// settings that tell how trials are compared (data, length, scores, seed, device, method.name).
+// embeddings themselves, under the views of each trial) views, batch and widths of heads are left
+// alone, because such scores of different views, batches and widths do not compare; methods'
+// temperatures likewise. `samples` bounds the batch. A short name like "lr" stands for the one
+// setting whose last part it is. Usage errors: a name that does not exist, an empty range, values
+// that the option refuses, and settings that tell how trials are compared (data, length, scores,
+// seed, device, method.name).
 Space search_space(recipe::Config& config, const SpaceWishes& wishes, bool labels, int64_t samples);
 
 }  // namespace vistas::tune

@@ -8,11 +8,13 @@
 
 #include <atomic>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "vistas/measure/summary.h"
 #include "vistas/recipe/config.h"
+#include "vistas/tune/fixed_views.h"
 #include "vistas/tune/objective.h"
 #include "vistas/tune/sampler.h"
 #include "vistas/tune/space.h"
@@ -46,8 +48,9 @@ struct Subject {
   int64_t samples = 0;
   int64_t batch = 0;
   int64_t seed = 0;
-  bool scores = false;               // training can measure an online score
-  std::vector<std::string> fixed{};  // settings that are the user's
+  bool scores = false;                              // training can measure an online score
+  std::vector<std::string> fixed{};                 // settings that are the user's
+  std::shared_ptr<const FixedViews> fixed_views{};  // for Objective::fixed_views
 };
 
 struct Standing {

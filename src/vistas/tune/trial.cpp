@@ -52,6 +52,7 @@ bool Trial::poll() {
     measure();
     return false;
   }
+  if (o_->objective == Objective::fixed_views) row_.value = subject_->fixed_views->score(folder_);
   if (phase_ == Phase::measuring) row_.value = score_of_eval(read_file(result()));
   fs::remove(result());
   return true;

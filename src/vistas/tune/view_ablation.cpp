@@ -1,25 +1,22 @@
 #include "vistas/tune/view_ablation.h"
 
-#include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "vistas/base/error.h"
-#include "vistas/learn/health.h"
 #include "vistas/recipe/image_config.h"
 #include "vistas/recipe/image_eval.h"
 #include "vistas/recipe/recommend_config.h"
 #include "vistas/recipe/text_run.h"
+#include "vistas/tune/fixed_views.h"
 
 namespace vistas::tune {
 namespace {
 
 using recipe::Numbers;
 
-constexpr int64_t kLookedAt = 512;  // samples
-constexpr int64_t kAtOnce = 128;
 // So seldom that only the end of a training is scored.
 constexpr double kNever = 1e6;
 
@@ -30,6 +27,14 @@ bool is_one_shot(const vision::ImageSource& source) {
     queries = queries || source.name(i).find("/test/") != std::string::npos;
   }
   return examples && queries;
+}
+
+// The test split where there is one.
+vision::SourceOptions measured_part(const std::string& data) {
+  vision::SourceOptions source;
+  const auto splits = vision::splits_of(data);
+  if (recipe::is_among(splits, "test")) source.split = "test";
+  return source;
 }
 
 class ViewAblation {
@@ -54,7 +59,7 @@ class ViewAblation {
                 : base_parts_.score ? base_parts_.score_name
                                     : "";
     out.rank_by = rank_by(!out.score.empty());
-    if (!is_sequences()) make_batches();
+    if (!is_sequences()) fixed_views_.emplace(*base_parts_.data);
     all_ = std::ssize(out.results) * options_.seeds;
     for (int64_t seed = 0; seed < options_.seeds; ++seed) {
       std::vector<Numbers> measured;
@@ -127,10 +132,8 @@ class ViewAblation {
       throw Error(ErrorKind::usage,
                   {.what = "labelled data to measure on", .expected = "a recipe for pictures"});
     }
-    vision::SourceOptions source;
+    vision::SourceOptions source = measured_part(options_.labelled);
     source.channels = images->encoder.channels == 1 ? "grey" : "rgb";
-    const auto splits = vision::splits_of(options_.labelled);
-    if (recipe::is_among(splits, "test")) source.split = "test";
     labelled_ = vision::open_source(options_.labelled, source);
     one_shot_ = is_one_shot(*labelled_);
     if (!one_shot_) {
@@ -185,37 +188,12 @@ class ViewAblation {
     return trained->summary.mean;
   }
 
-  void look_at_features(learn::Encoder& encoder, Numbers& numbers) {
-    if (is_sequences()) return;
-    const at::NoGradGuard no_grad;
-    const at::Device device = encoder.parameters().front().device();
-    std::vector<at::Tensor> first, second;
-    for (const learn::Batch& batch : looked_at_) {
-      first.push_back(encoder.forward(batch.views[0].to(device)));
-      second.push_back(encoder.forward(batch.views[1].to(device)));
-    }
-    const learn::Health health =
-        learn::measure_health({.live = {at::cat(first), at::cat(second)}, .fixed = {}}, 0);
+  void look_at_features(learn::Encoder& encoder, Numbers& numbers) const {
+    if (!fixed_views_) return;
+    const learn::Health health = fixed_views_->look(encoder);
     numbers["effective_rank"] = health.effective_rank;
     numbers["alignment"] = health.alignment;
     numbers["uniformity"] = health.uniformity;
-  }
-
-  // Two views of samples evenly spread over the data, by the recipe as it is.
-  void make_batches() {
-    const learn::BatchMaker& data = *base_parts_.data;
-    const int64_t count = std::min(kLookedAt, data.size());
-    std::vector<int64_t> samples;
-    for (int64_t i = 0; i < count; ++i) {
-      samples.push_back(i * data.size() / count);
-      if (std::ssize(samples) < kAtOnce && i + 1 < count) continue;
-      looked_at_.push_back(data.make(samples, 0));
-      samples.clear();
-    }
-    if (looked_at_.front().views.size() < 2) {
-      throw Error(ErrorKind::usage, {.what = "choosing views of a recipe that makes one view",
-                                     .expected = "two views of a sample or more"});
-    }
   }
 
   const AblationOptions& options_;
@@ -228,7 +206,7 @@ class ViewAblation {
   std::shared_ptr<const vision::ImageSource> labelled_;
   bool one_shot_ = false;
   recipe::LabelledData fitted_;
-  std::vector<learn::Batch> looked_at_;
+  std::optional<FixedViews> fixed_views_;  // by the recipe as it is; none of sequences
   std::string left_out_;
   int64_t count_ = 0, all_ = 0;
 };
@@ -242,6 +220,10 @@ std::string verdict(Change change, const measure::Summary& difference) {
 }
 
 }  // namespace
+
+std::string labelled_task(const std::string& data) {
+  return is_one_shot(*vision::open_source(data, measured_part(data))) ? "one-shot" : "knn";
+}
 
 Ablation ablate_views(const AblationOptions& options, const recipe::EvalProgress& progress,
                       const std::atomic<bool>& stop) {

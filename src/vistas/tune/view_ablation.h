@@ -28,6 +28,10 @@ struct AblationOptions {
   std::filesystem::path kept;  // a file of finished trainings; those in it are not repeated
 };
 
+// The task of `vistas eval` that labelled pictures are for: "one-shot" where they have Omniglot's
+// runs, else "knn".
+std::string labelled_task(const std::string& data);
+
 struct VariantResult {
   ViewVariant variant;
   std::vector<recipe::Numbers> seeds;  // by seed
