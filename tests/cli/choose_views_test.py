@@ -90,6 +90,50 @@ class ChooseViews(support.ProgramTest):
                     self.assertTrue(0 <= run["score"] <= 1, run)
                 self.assertAlmostEqual(row["mean"], sum(run["score"] for run in row["runs"]) / 2)
 
+    @unittest.skipUnless(support.has_optuna(), "no Optuna: ./dev setup --tune")
+    def test_a_search_over_strengths(self):
+        result = self.choose("s", "--add", "none", "--search", "3", "--json", "s.json", steps=4)
+        self.assertRegex(result.out, r"views\.hflip\.p +0\.5 +0 \.\. 1")
+        found = json.loads((self.folder / "s.json").read_text())
+        search = found["search"]
+        self.assertEqual(search["objective"], "fixed_views")
+        self.assertEqual([trial["steps"] for trial in search["trials"]], [4, 4, 4])
+        self.assertTrue(all(name.startswith("views.") for name in search["trials"][0]["settings"]))
+        # The views as they are: the same training, measured on the same views.
+        base = next(row for row in found["rows"] if row["views"] == "all")["runs"][0]
+        self.assertAlmostEqual(search["trials"][0]["value"],
+                               -base["alignment"] - base["uniformity"], places=5)
+        for row in search["confirmed"]:
+            self.assertEqual(row["seeds"], [1, 2])
+        self.succeeds("train", search["best_recipe"], "--out", "best-views")
+        # The same command goes on: nothing is trained again.
+        again = self.choose("s", "--add", "none", "--search", "3", "--json", "-", steps=4)
+        self.assertEqual(again.json()["search"]["trials"], search["trials"])
+
+    @unittest.skipUnless(support.has_optuna(), "no Optuna: ./dev setup --tune")
+    def test_a_search_begins_without_what_does_harm(self):
+        self.choose("w", "--add", "none")
+        kept = self.folder / "w/trainings.jsonl"
+        trainings = [json.loads(line) for line in kept.read_text().splitlines()]
+        for training in trainings:
+            harmed = training["views"] != "without hflip"
+            training["numbers"].update(alignment=harmed + 0.01 * training["seed"], uniformity=0)
+        support.write(kept, "".join(json.dumps(training) + "\n" for training in trainings))
+        result = self.choose("w", "--add", "none", "--search", "3", "--json", "-").json()
+        self.assertEqual(result["rows"][0]["verdict"], "does harm")
+        first, second, third = (trial["settings"] for trial in result["search"]["trials"])
+        self.assertEqual(second, {**first, "views.hflip.p": "0.0"})
+        self.assertNotEqual(third["views.hflip.p"], "0.0")
+
+    @unittest.skipUnless(support.has_optuna(), "no Optuna: ./dev setup --tune")
+    def test_a_search_by_labels(self):
+        online = self.choose("u", "--add", "none", "--search", "2", "--json", "-",
+                             data="labelled").json()["search"]
+        self.assertEqual(online["objective"], "online")
+        measured = self.choose("v", "--add", "none", "--search", "2", "--labelled", "labelled",
+                               "--json", "-").json()["search"]
+        self.assertEqual(measured["objective"], "eval")
+
     def test_goes_on_after_a_kill(self):
         """Killed in the middle and stopped: what was finished is kept, and the end is the same."""
         whole = self.without_seconds(self.choose("c", "--add", "none", "--json", "-", steps=30))
@@ -158,6 +202,15 @@ batch = 16
         self.assertEqual(sorted(row["views"] for row in result["rows"]),
                          ["all", "crop instead", "swap instead"])
         self.assertEqual(result["rank_by"], "-(align + uniform)")
+        if support.has_optuna():
+            search = self.succeeds("choose-views", "texts.toml", "--out", "f", "--steps", "3",
+                                   "--seeds", "2", "--add", "crop,swap", "--search", "2", "--json",
+                                   "-").json()["search"]
+            self.assertEqual([list(trial["settings"]) for trial in search["trials"]],
+                             [["views.rate"]] * 2)
+            base = next(row for row in result["rows"] if row["views"] == "all")["runs"][0]
+            self.assertAlmostEqual(search["trials"][0]["value"],
+                                   -base["alignment"] - base["uniformity"], places=5)
         support.write(self.folder / "pairs.tsv", "".join(
             f"{a}\t{b}\n" for a, b in support.sentence_pairs(60, 4)))
         self.fails(2, ["compared with other texts"], "choose-views", "texts.toml", "--data",
@@ -183,6 +236,12 @@ batch = 30
         self.assertEqual(sorted(row["views"] for row in result["rows"]),
                          ["all", "without crop", "without mask", "without reorder"])
         self.assertIn("recall", result["rank_by"])
+        if support.has_optuna():
+            search = self.succeeds("choose-views", "walks.toml", "--out", "h", "--steps", "3",
+                                   "--seeds", "2", "--search", "2", "--json", "-").json()["search"]
+            self.assertEqual(search["objective"], "online")
+            self.assertEqual(sorted(search["trials"][1]["settings"]),
+                             ["views.crop", "views.mask", "views.reorder"])
 
     def test_bad_input(self):
         self.fails(2, ["colour_jitter", "color_jitter"],
@@ -193,6 +252,13 @@ batch = 30
         self.fails(3, ["one", "1 picture"], *self.words("z", data="one"))
         self.fails(3, ["nowhere"], *self.words("z", data="nowhere"))
         self.fails(2, ["ranking by a score", "--labelled"], *self.words("z", "--rank-by", "score"))
+        self.fails(2, ["--search", "--rank-by"],
+                   *self.words("z", "--search", "2", "--rank-by", "effective-rank"))
+        self.fails(2, ["ranking by a score", "--labelled"],
+                   *self.words("z", "--search", "2", "--rank-by", "score"))
+        self.fails(5, ["Optuna", "--python"],
+                   *self.words("z", "--search", "2", "--python", "/bin/false"))
+        self.assertFalse((self.folder / "z/trainings.jsonl").exists())
         self.fails(2, ["--data"], "choose-views", "simclr")
         support.make_boxed(self.folder / "boxed")
         support.write(self.folder / "boxes.toml", "data = { modality = \"boxes\", path = \"boxed\" }")

@@ -51,6 +51,22 @@ TEST(Rank, DifferencesArePairedBySeed) {
   EXPECT_EQ(ranked[2].difference.mean, 0);
 }
 
+TEST(WithoutHarm, SwitchesOffWhatDoesHarm) {
+  const Ablation ablation = by_hand();  // c does harm
+  Space space;
+  for (const char* name :
+       {"views.a.p", "views.1.c.p", "views.2.c_2.p", "views.c.hue", "views.d.p"}) {
+    space.push_back({.name = name, .low = 0, .high = 1});
+  }
+  const auto settings = without_harm(rank(ablation), space);
+  ASSERT_EQ(settings.size(), 2);
+  EXPECT_EQ(settings[0].first, "views.1.c.p");
+  EXPECT_EQ(settings[1].first, "views.2.c_2.p");
+  EXPECT_EQ(to_toml(settings[0].second), "0.0");
+  space[1].low = space[2].low = 0.1;  // as the user wants it
+  EXPECT_TRUE(without_harm(rank(ablation), space).empty());
+}
+
 TEST(Rank, ByWhatNeedsNoLabels) {
   Ablation ablation = by_hand();
   ablation.rank_by = RankBy::effective_rank;

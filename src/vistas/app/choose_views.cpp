@@ -1,10 +1,12 @@
-// vistas choose-views: which operations of views matter for some data.
+// vistas choose-views: which operations of views matter for some data, and how much of them.
 #include <fmt/format.h>
 
 #include <filesystem>
 
 #include "vistas/app/shared.h"
 #include "vistas/app/told_progress.h"
+#include "vistas/app/tune.h"
+#include "vistas/app/tune_display.h"
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
 #include "vistas/look/ranking_plot.h"
@@ -23,8 +25,8 @@ using tune::RankBy;
 struct ChooseArguments {
   tune::AblationOptions options;
   std::string recipe, data, rank_by = "auto", out = "choose-views";
-  std::string device = "auto", precision = "auto";
-  int64_t steps = 200;
+  std::string device = "auto", precision = "auto", python;
+  int64_t steps = 200, search = 0;
   std::vector<std::string> sets;
 };
 
@@ -150,10 +152,43 @@ nlohmann::json to_json(const tune::RankedVariant& row) {
           {"runs", runs}};
 }
 
+// A search over probabilities and strengths, by the score of the ranking.
+TuneArguments search_of(const ChooseArguments& a) {
+  const tune::AblationOptions& o = a.options;
+  if (o.rank_by == RankBy::effective_rank) {
+    throw Error(ErrorKind::usage, {.what = "--search by effective rank",
+                                   .expected = "--rank-by score or alignment-uniformity"});
+  }
+  const fs::path recipe = fs::path(a.out) / "recipe.toml";
+  fs::create_directories(a.out);
+  write_file_atomic(recipe, recipe::read_config(o.settings)->to_toml());
+  TuneArguments t{.input = recipe.string(), .out = (fs::path(a.out) / "search").string()};
+  t.python = a.python;
+  t.trial_steps = a.steps;
+  t.wishes.views = true;
+  t.study.sampler.trials = a.search;
+  t.study.seeds = o.seeds;
+  if (o.rank_by == RankBy::alignment_and_uniformity) {
+    t.objective = tune::name_of(tune::Objective::fixed_views);
+  } else if (!o.labelled.empty()) {
+    t.eval_data = o.labelled;
+    t.eval_task = tune::labelled_task(o.labelled);
+  }
+  return t;
+}
+
 int choose_views(const Context& context, ChooseArguments& a) {
   a.options.settings = settings_of(a);
   a.options.rank_by = rank_by_named(a.rank_by);
   a.options.kept = fs::path(a.out) / "trainings.jsonl";
+  TuneArguments search;
+  TuneStudy study;
+  if (a.search > 0) {  // first, so that what is wrong is said before the trainings
+    search = search_of(a);
+    study = prepare_study(search);
+    open_study(search, study);
+    print_space(context, study.space);
+  }
   StatusLine status(context);
   const tune::Ablation ablation = tune::ablate_views(a.options, told_progress(status), stop_flag());
   status.clear();
@@ -181,6 +216,12 @@ int choose_views(const Context& context, ChooseArguments& a) {
                   "seed by seed, with its 95 % confidence interval\nkept in {} and {}\n",
                   look::counted(seeds, "training"), look::counted(a.steps, "step"), file.string(),
                   plot.string()));
+  if (a.search > 0 && !stop_flag()) {
+    context.print("\n");
+    search.study.second = tune::without_harm(ranked, study.space);
+    const tune::StudyResult result = run_study(context, search, study);
+    json["search"] = result_json(study.space, search.study, result);
+  }
   context.write_json(json);
   return stop_flag() ? signal_exit_code() : 0;
 }
@@ -190,7 +231,7 @@ int choose_views(const Context& context, ChooseArguments& a) {
 Command choose_views_command() {
   return {
       "choose-views",
-      "Finds which operations of views matter: short trainings without each, and with others.",
+      "Finds which operations of views matter, by short trainings, and searches their strengths.",
       {"vistas choose-views simclr --data photos/ --steps 2 --seeds 2 --add affine --set "
        "views.size=32 --out runs/views",
        "vistas choose-views recipes/vision/simclr-cifar10.toml --data photos/ --steps 2 --seeds 1 "
@@ -223,6 +264,13 @@ Command choose_views_command() {
                        "auto: score where there are labels, else alignment-uniformity")
             ->capture_default_str()
             ->check(CLI::IsMember({"auto", "score", "effective-rank", "alignment-uniformity"}));
+        app.add_option("--search", a->search,
+                       "then search probabilities and strengths of the operations in so many "
+                       "trials of as many steps, as `vistas tune --views` does [0: no search]")
+            ->type_name("N")
+            ->check(CLI::Range(0, 1 << 20));
+        app.add_option("--python", a->python, "a Python that has Optuna, for --search")
+            ->type_name("PYTHON");
         app.add_option("--out", a->out,
                        "a folder for the result; trainings that are finished there are not "
                        "repeated")

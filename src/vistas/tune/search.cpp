@@ -75,7 +75,7 @@ class Searching {
         observer_(observer),
         stop_(stop),
         lock_(options.folder, stop),
-        sampler_(options.sampler, space, first_trials(space)),
+        sampler_(options.sampler, space, first_trials(space, options.second)),
         confirming_(options, subject, observer, stop) {}
 
   ~Searching() {
@@ -112,8 +112,10 @@ class Searching {
   }
 
  private:
-  // Of a lone setting with choices, all; otherwise the recipe as it is, where the space holds it.
-  static std::vector<std::vector<Value>> first_trials(const Space& space) {
+  // Of a lone setting with choices, all; otherwise the recipe as it is, where the space holds it,
+  // and then `second`.
+  static std::vector<std::vector<Value>> first_trials(
+      const Space& space, const std::vector<std::pair<std::string, Value>>& second) {
     std::vector<std::vector<Value>> first;
     if (space.size() == 1) {
       for (const Value& choice : space[0].choices) first.push_back({choice});
@@ -122,6 +124,12 @@ class Searching {
     if (!first.empty() || !held) return first;
     first.emplace_back();
     for (const Dimension& d : space) first.back().push_back(d.now);
+    if (second.empty()) return first;
+    first.push_back(first.back());
+    for (const auto& [name, value] : second) {
+      const auto at = std::ranges::find(space, name, &Dimension::name) - space.begin();
+      first.back().at(static_cast<size_t>(at)) = value;
+    }
     return first;
   }
 

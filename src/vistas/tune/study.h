@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "vistas/measure/summary.h"
@@ -38,6 +39,8 @@ struct StudyOptions {
   int64_t seeds = 3;                       // the fresh ones
   Budget budget{};
   Objective objective = Objective::online;
+  // A second trial where it is not empty: the recipe with these values.
+  std::vector<std::pair<std::string, Value>> second{};
   std::vector<std::string> eval{};  // words behind `vistas eval RUN` for Objective::eval
 };
 

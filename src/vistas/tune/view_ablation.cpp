@@ -11,6 +11,7 @@
 #include "vistas/recipe/recommend_config.h"
 #include "vistas/recipe/text_run.h"
 #include "vistas/tune/fixed_views.h"
+#include "vistas/tune/view_space.h"
 
 namespace vistas::tune {
 namespace {
@@ -260,6 +261,20 @@ std::vector<RankedVariant> rank(const Ablation& ablation) {
   std::ranges::stable_sort(ranked, std::greater(),
                            [](const RankedVariant& row) { return row.value.mean; });
   return ranked;
+}
+
+std::vector<std::pair<std::string, Value>> without_harm(const std::vector<RankedVariant>& ranked,
+                                                        const Space& space) {
+  std::vector<std::pair<std::string, Value>> settings;
+  for (const RankedVariant& row : ranked) {
+    if (row.verdict != "does harm") continue;
+    for (const Dimension& d : space) {
+      const Value zero{.data = 0.0};
+      const bool is_its_p = operation_setting(d.name) == row.result->variant.operation + ".p";
+      if (is_its_p && d.holds(zero)) settings.emplace_back(d.name, zero);
+    }
+  }
+  return settings;
 }
 
 }  // namespace vistas::tune

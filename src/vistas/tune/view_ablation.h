@@ -5,12 +5,14 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "vistas/base/value.h"
 #include "vistas/measure/summary.h"
 #include "vistas/recipe/eval_rows.h"
 #include "vistas/recipe/short_trainings.h"
+#include "vistas/tune/space.h"
 #include "vistas/tune/view_variants.h"
 
 namespace vistas::tune {
@@ -74,5 +76,9 @@ struct RankedVariant {
 // "matters" where it is less without an operation, "does harm" where it is more; "helps" and
 // "hurts" for others; "unclear" else, and "one seed" where there is no spread.
 std::vector<RankedVariant> rank(const Ablation& ablation);
+
+// The probabilities in the space of the operations that do harm, at 0.
+std::vector<std::pair<std::string, Value>> without_harm(const std::vector<RankedVariant>& ranked,
+                                                        const Space& space);
 
 }  // namespace vistas::tune

@@ -40,16 +40,6 @@ constexpr Drawn kDrawn[] = {{"affine.scale", 1},        {"scale_jitter.scale", 1
                             {"gaussian_blur.sigma", 0}, {"tensor_gaussian_blur.sigma", 0},
                             {"erase.scale", 0}};
 
-// "views.2.affine_2.shear" -> "affine.shear".
-std::string kind_of(const std::string& name) {
-  const size_t dot = name.rfind('.');
-  const size_t before = name.rfind('.', dot - 1);
-  std::string operation = name.substr(before + 1, dot - before - 1);
-  const size_t number = operation.find_last_not_of("0123456789");
-  if (number + 1 < operation.size() && operation[number] == '_') operation.resize(number);
-  return operation + name.substr(dot);
-}
-
 std::string text_of(const Value& value) {
   return to_toml(value);
 }
@@ -106,7 +96,7 @@ void add_operations(const recipe::Config& config, Space& space) {
   bool applied = true;
   for (const Field& field : settings.fields) {
     const Value now = field.get();
-    const std::string kind = kind_of(field.name);
+    const std::string kind = operation_setting(field.name);
     const auto value = number_in(now);
     const std::string of = field.name.substr(0, field.name.rfind('.'));
     if (std::exchange(operation, of) != of) applied = true;
@@ -166,6 +156,15 @@ void add_sequences(recipe::RecommendConfig& config, Space& space) {
 }
 
 }  // namespace
+
+std::string operation_setting(const std::string& name) {
+  const size_t dot = name.rfind('.');
+  const size_t before = name.rfind('.', dot - 1);
+  std::string operation = name.substr(before + 1, dot - before - 1);
+  const size_t number = operation.find_last_not_of("0123456789");
+  if (number + 1 < operation.size() && operation[number] == '_') operation.resize(number);
+  return operation + name.substr(dot);
+}
 
 OperationSettings::OperationSettings(const recipe::Config& config) {
   const auto* images = dynamic_cast<const recipe::ImageConfig*>(&config);

@@ -24,6 +24,9 @@ namespace vistas::tune {
 // Empty where the configuration has no such views.
 Space view_space(const recipe::Config& config);
 
+// "views.2.affine_2.shear" -> "affine.shear".
+std::string operation_setting(const std::string& name);
+
 // A copy of the views of pictures of a configuration, and their settings: "views.hflip.p".
 struct OperationSettings {
   explicit OperationSettings(const recipe::Config& config);
