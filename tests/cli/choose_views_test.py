@@ -172,6 +172,12 @@ ops = [{ op = "resize" }, { op = "affine", p = 0.5 }]
                                "--add", "invert", *TINY)
         self.assertRegex(result.out, r"without affine +\d")
         self.assertRegex(result.out, r"with invert +\d[^\n]* one seed")
+        changed = self.succeeds("choose-views", "own.toml", "--out", "e", "--steps", "2", "--seeds", "1",
+                                "--add", "none", "--json", "-", "--set", "views.affine.p=1",
+                                *TINY).json()
+        self.assertEqual([row["views"] for row in changed["rows"]].count("without affine"), 1)
+        lines = (self.folder / "e/trainings.jsonl").read_text().splitlines()
+        self.assertEqual(len(lines), 4)  # without affine it is the same training
 
     def test_what_cannot_be_read_is_named(self):
         support.make_photos(self.folder / "bad")

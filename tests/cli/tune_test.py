@@ -163,7 +163,7 @@ class Tune(support.ProgramTest):
     @needs_optuna
     def test_batches_with_as_many_samples(self):
         result = self.succeeds("tune", "labelled", "--out", "batches", "--only", "batch", "--trial-steps",
-                               "12", "--json", "batches.json",
+                               "12", "--workers", "2", "--json", "batches.json",
                                *support.settings(TINY))
         trials = json.loads((self.folder / "batches.json").read_text())["trials"]
         self.assertEqual([trial["settings"]["train.batch"] for trial in trials], ["2", "4"])

@@ -59,7 +59,8 @@ Value settings_of(const ChooseArguments& a) {
     merge_into(values, named);
   }
   merge_into(values, over);
-  return values;
+  // Resolved: what changes operations of the recipe says nothing of views without them.
+  return parse_toml(recipe::read_config(values)->to_toml(), "the recipe");
 }
 
 std::optional<RankBy> rank_by_named(const std::string& name) {
