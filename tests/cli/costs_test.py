@@ -100,6 +100,26 @@ class Costs(support.ProgramTest):
                                "4G")
                 self.assertEqual((fit["micro_batch"], fit["recompute"]), (0, False))
 
+    def test_bench_tells_what_a_step_is_made_of(self):
+        result = self.succeeds("bench", "photos", *WIDE, "--seconds", "0.1", "--json", "-").json()
+        shares = result["training"]["shares"]
+        parts = [shares[name] for name in ("waiting", "forward", "loss", "backward", "optimizer")]
+        self.assertAlmostEqual(sum(parts), 1, places=6)
+        self.assertGreater(min(parts[1:]), 0)
+        self.assertGreater(min(shares["reading"], shares["views"]), 0)
+        self.assertEqual(result["training"]["limit"], "compute")
+        self.assertIn("What limits it: compute", self.succeeds("bench", "photos", *WIDE).out)
+        machine = self.succeeds("bench", "--seconds", "0.01", "--json", "-").json()["machine"]
+        for name in ("product_fp32", "views", "nt_xent_8192", "step_resnet_bf16",
+                     "step_transformer_fp32"):
+            self.assertGreater(machine[name], 0, name)
+        # Loss, reading and optimiser where they are most: steps of little else.
+        support.write(self.folder / "many.tsv", "".join(
+            f"{a}\t{b}\n" for a, b in support.sentence_pairs(3000, 5)))
+        static = self.succeeds("bench", "many.tsv", "--set", "train.batch=1500", "--json",
+                               "-").json()["training"]
+        self.assertEqual(static["limit"], "loss")
+
     def test_what_fits_into_a_time_is_told(self):
         long = ["train", "photos", *WIDE, "--set", "train.steps=1000000"]
         fitting = self.dry(*long, "--max-time", "2m")["fitting_steps"]

@@ -117,6 +117,75 @@ class Group(support.ProgramTest):
                 self.check_failure(result, 2, ["process", word])
             self.assertFalse((self.folder / "other").exists())
 
+    def shared(self, *arguments, processes=3):
+        """What the first of several processes says as JSON; the others say nothing."""
+        results = self.wait(self.processes(*arguments, "--json", "-",
+                                           of_each=((),) * processes))
+        for result in results:
+            self.assertEqual(result.code, 0, result)
+        for result in results[1:]:
+            self.assertEqual(result.out, "")
+        return results[0].json()
+
+    def test_evaluation_embedding_and_search_are_shared(self):
+        exact = ["--precision", "fp32", "--device", "cpu"]
+        (self.folder / "data/train/circle/broken.png").write_bytes(b"no picture")
+        self.addCleanup(os.remove, self.folder / "data/train/circle/broken.png")
+
+        evaluate = ["eval", "whole", "--data", "data", "--tasks", "knn,linear",
+                    "--baselines=pixels,untrained", *exact]
+        alone = self.succeeds(*evaluate, "--json", "-").json()
+        together = self.shared(*evaluate)
+        self.assertEqual(together["bad_images"], 1)
+        self.assertEqual(together["first_bad_images"], alone["first_bad_images"])
+        for a, b in zip(alone["rows"], together["rows"], strict=True):
+            self.assertEqual((a["encoder"], a["task"]), (b["encoder"], b["task"]))
+            self.assertAlmostEqual(a["mean"], b["mean"], delta=0.02)
+
+        embed = ["embed", "whole", "data", *exact, "-o"]
+        self.succeeds(*embed, "alone.safetensors")
+        self.assertEqual(self.shared(*embed, "together.safetensors")["bad_images"], 1)
+        one, two = (support.read_safetensors(self.folder / f"{name}.safetensors")[0]
+                    for name in ("alone", "together"))
+        self.assertEqual(one["paths"], two["paths"])
+        for a, b in zip(support.rows_of(one["embeddings"]), support.rows_of(two["embeddings"]),
+                        strict=True):
+            for x, y in zip(a, b):
+                self.assertAlmostEqual(x, y, places=4)
+
+        near = ["near", "whole", "data/test", "--in", "data", "-k", "3", *exact]
+        alone = self.succeeds(*near, "--json", "-").json()
+        together = self.shared(*near)
+        for a, b in zip(alone, together, strict=True):
+            self.assertEqual(a["query"], b["query"])
+            for x, y in zip(a["neighbours"], b["neighbours"], strict=True):
+                self.assertAlmostEqual(x["cosine"], y["cosine"], places=3)
+
+    def test_texts_are_shared(self):
+        support.write(self.folder / "pairs.tsv", "".join(
+            f"{a}\t{b}\n" for a, b in support.sentence_pairs(200, 3)))
+        self.succeeds("train", "pairs.tsv", "--epochs", "1", "--out", "texts")
+        embed = ["embed", "texts", "pairs.tsv", "--columns", "1", "--precision", "fp32", "-o"]
+        self.succeeds(*embed, "alone.safetensors")
+        self.shared(*embed, "together.safetensors")
+        one, two = (support.read_safetensors(self.folder / f"{name}.safetensors")[0]
+                    for name in ("alone", "together"))
+        self.assertEqual(one["texts"], two["texts"])
+        for a, b in zip(support.rows_of(one["embeddings"]), support.rows_of(two["embeddings"]),
+                        strict=True):
+            for x, y in zip(a, b):
+                self.assertAlmostEqual(x, y, places=5)
+        measure = ["eval", "texts", "--tasks", "bitext:pairs.tsv"]
+        alone = self.succeeds(*measure, "--json", "-").json()
+        self.assertEqual(self.shared(*measure)["rows"], alone["rows"])
+
+    def test_what_is_not_shared_is_refused(self):
+        for words, told in ((["info", "data"], ["vistas info in 2 processes", "one process"]),
+                            (["eval", "whole", "--data", "data", "--tasks", "finetune"],
+                             ["finetune", "one process"])):
+            for result in self.wait(self.processes(*words)):
+                self.check_failure(result, 2, told)
+
     def test_missing_variables_are_named(self):
         environment = {**support.ENVIRONMENT, "RANK": "0"}
         result = subprocess.run([support.PROGRAM, *self.training("none")], cwd=self.folder,

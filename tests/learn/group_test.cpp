@@ -9,6 +9,8 @@
 
 #include "support/errors.h"
 #include "support/processes.h"
+#include "vistas/contrast/losses.h"
+#include "vistas/contrast/similarity.h"
 #include "vistas/learn/batch_norm.h"
 #include "vistas/learn/group_step.h"
 
@@ -161,6 +163,92 @@ class Environment {
  private:
   std::map<std::string, std::string> values_;
 };
+
+// Rows of a batch for any loss of the table: live ones, labels and scores.
+EmbeddedBatch rows_for_losses(int64_t rows, int64_t begin, int64_t end) {
+  auto generator = at::detail::createCPUGenerator(7);
+  EmbeddedBatch batch;
+  for (int i = 0; i < 5; ++i) {
+    const at::Tensor all = at::randn({rows, 64}, generator, at::kDouble);
+    batch.embeddings.live.push_back(all.slice(0, begin, end).clone().requires_grad_());
+  }
+  batch.batch.index = at::arange(begin, end);
+  batch.batch.label = batch.batch.index.floor_divide(2);
+  batch.batch.score = at::linspace(0, 1, rows, at::kDouble).slice(0, begin, end).contiguous();
+  return batch;
+}
+
+struct LossOfRows {
+  double value = 0;
+  at::Tensor scale = at::tensor(2.0, at::kDouble).requires_grad_();
+  at::Tensor bias = at::tensor(-3.0, at::kDouble).requires_grad_();
+};
+
+LossOfRows send_back(const contrast::LossEntry& entry, const GatheredBatch& whole) {
+  LossOfRows result;
+  const auto& z = whole.embeddings.live;
+  const at::Tensor queue =
+      contrast::unit_rows(at::randn({200, 64}, at::detail::createCPUGenerator(8), at::kDouble));
+  const at::Tensor loss = (*entry.choose())({.a = z[0],
+                                             .b = z[1],
+                                             .negative = z[2],
+                                             .predictions_a = z[3],
+                                             .predictions_b = z[4],
+                                             .labels = whole.batch.label,
+                                             .score = whole.batch.score,
+                                             .queue = queue,
+                                             .scale = result.scale,
+                                             .bias = result.bias});
+  result.value = loss.item<double>();
+  loss.backward();
+  return result;
+}
+
+// 17 rows are computed whole by each process, of 400 the pairs are shared.
+TEST(GroupStep, EveryLossOfTheTableIsThatOfTheWholeBatch) {
+  struct Whole {
+    EmbeddedBatch batch;
+    LossOfRows loss;
+  };
+  for (const int64_t rows : {17, 400}) {
+    std::vector<Whole> wholes;
+    for (const contrast::LossEntry& entry : contrast::losses()) {
+      EmbeddedBatch all = rows_for_losses(rows, 0, rows);
+      const LossOfRows loss = send_back(entry, gather(all));
+      wholes.push_back({std::move(all), loss});
+    }
+    for (const int64_t processes : {2, 3}) {
+      test::in_processes(processes, [&](int64_t rank) {
+        const auto [begin, end] = share_of_rows(rows, rank, processes);
+        for (size_t n = 0; n < wholes.size(); ++n) {
+          const contrast::LossEntry& entry = contrast::losses()[n];
+          SCOPED_TRACE(entry.name);
+          const Whole& whole = wholes[n];
+          EmbeddedBatch own = rows_for_losses(rows, begin, end);
+          const GatheredBatch gathered = gather(own);
+          const LossOfRows part = send_back(entry, gathered);
+          hand_back(gathered, own);
+          EXPECT_NEAR(part.value, whole.loss.value,
+                      1e-8 * std::max(1.0, std::abs(whole.loss.value)));
+          for (size_t i = 0; i < own.embeddings.live.size(); ++i) {
+            const at::Tensor& want = whole.batch.embeddings.live[i].grad();
+            const at::Tensor& got = own.embeddings.live[i].grad();
+            ASSERT_EQ(got.defined(), want.defined()) << i;
+            if (!want.defined()) continue;
+            EXPECT_TRUE(at::allclose(got / processes, want.slice(0, begin, end), 1e-8, 1e-10)) << i;
+          }
+          for (const auto& [got, want] :
+               {std::pair{part.scale, whole.loss.scale}, std::pair{part.bias, whole.loss.bias}}) {
+            ASSERT_EQ(got.grad().defined(), want.grad().defined());
+            if (want.grad().defined()) {
+              EXPECT_TRUE(at::allclose(got.grad(), want.grad(), 1e-8, 1e-10));
+            }
+          }
+        }
+      });
+    }
+  }
+}
 
 TEST(Place, IsReadFromTheLaunchersVariables) {
   EXPECT_FALSE(place_from_environment());

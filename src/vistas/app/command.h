@@ -32,6 +32,9 @@ struct Command {
   std::vector<std::string> examples;  // whole command lines, run by the tests in this order
   // Adds the options to `app` and returns what runs after parsing; the result is the exit code.
   std::function<std::function<int(const Context&)>(CLI::App& app)> setup;
+  // Whether several processes may run it, each with a share of the work; the first one speaks and
+  // writes.
+  bool shares = false;
 };
 
 // All commands in the order of the help.
@@ -62,6 +65,7 @@ Command views_command();
 Command info_command();
 Command pack_command();
 Command doctor_command();
+Command bench_command();
 Command demo_command();
 
 }  // namespace vistas::app

@@ -49,6 +49,7 @@ nlohmann::json save_embeddings(const Context& context, const EmbedArguments& a,
                                const at::Tensor& values, const std::string& what,
                                const std::vector<std::string>& names,
                                const std::vector<std::string>& ids = {}) {
+  if (context.silent) return nlohmann::json::object();
   const at::Tensor x = a.dims > 0 ? search::truncate_dims(values, a.dims) : values;
   learn::NamedTensors tensors = {{what, text_tensor(names)}};
   if (!ids.empty()) tensors.emplace_back("ids", text_tensor(ids));
@@ -194,7 +195,7 @@ int near_region(const Context& context, const NearArguments& a) {
   }
   context.print(table.str(context.color, context.width));
   print_bad_images(context, found.bad);
-  if (!a.html.empty()) {
+  if (!a.html.empty() && !context.silent) {
     const std::string how =
         fmt::format("{} in {}: like {} x {} pixels from {}, {}; hot is alike", a.run, a.in,
                     region.width, region.height, region.left, region.top);
@@ -254,7 +255,7 @@ int near(const Context& context, const NearArguments& a) {
     rows.push_back(std::move(row));
   }
   print_bad_images(context, b.bad);
-  if (!a.html.empty()) {
+  if (!a.html.empty() && !context.silent) {
     write_file_atomic(
         a.html, look::gallery_page("Nearest pictures", fmt::format("{} in {}", a.run, a.in), rows));
     context.print(a.html + "\n");
@@ -308,7 +309,8 @@ Command embed_command() {
             app.get_option("--precision")
                 ->description("number format of the network; int8 is short for --store int8");
             return [a](const Context& context) { return embed(context, *a); };
-          }};
+          },
+          /*shares=*/true};
 }
 
 Command near_command() {
@@ -353,7 +355,8 @@ Command near_command() {
         add_reading_options(app, a->read);
         add_feature_options(app, a->features);
         return [a](const Context& context) { return near(context, *a); };
-      }};
+      },
+      /*shares=*/true};
 }
 
 }  // namespace vistas::app

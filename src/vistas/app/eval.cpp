@@ -18,6 +18,7 @@
 #include "vistas/base/files.h"
 #include "vistas/base/run_folder.h"
 #include "vistas/learn/bundle.h"
+#include "vistas/learn/group.h"
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
 #include "vistas/recipe/image_eval.h"
@@ -126,6 +127,17 @@ void check_ranking_alone(const std::vector<std::string>& tasks) {
                                  .expected = "ranking"});
 }
 
+// Encoders that are trained here would see the batches of all processes as one.
+void check_frozen_in_group(const recipe::EvalOptions& o) {
+  if (learn::Group::current().alone()) return;
+  if (recipe::is_among(o.tasks, "finetune") || recipe::is_among(o.baselines, "scratch")) {
+    throw Error(ErrorKind::usage,
+                {.what = "vistas eval in several processes",
+                 .got = "the task finetune or the baseline scratch, which train encoders",
+                 .fix = "Measure these in one process"});
+  }
+}
+
 int eval(const Context& context, EvalArguments& a) {
   if (learn::modality_of(learn::find_bundle(a.run)) == learn::Modality::interactions) {
     check_ranking_alone(a.options.tasks);
@@ -150,6 +162,7 @@ int eval(const Context& context, EvalArguments& a) {
   }
   a.options.knn.k = a.k;
   a.options.baselines = a.baselines == "all" ? recipe::eval_baselines() : split_commas(a.baselines);
+  check_frozen_in_group(a.options);
   const auto data = recipe::open_labelled(data_of(a), vision::options_for(bundle),
                                           static_cast<uint64_t>(a.split_seed));
   StatusLine status(context);
@@ -289,7 +302,8 @@ Command eval_command() {
             ->group("Data");
         add_feature_options(app, o.finetune.features);
         return [a](const Context& context) { return eval(context, *a); };
-      }};
+      },
+      /*shares=*/true};
 }
 
 }  // namespace vistas::app

@@ -9,11 +9,13 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <optional>
 
 #include "vistas/app/command.h"
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
 #include "vistas/base/options.h"
+#include "vistas/learn/group.h"
 
 namespace vistas::app {
 namespace {
@@ -133,7 +135,19 @@ int run(int argc, char** argv) {
         ->type_name("FILE")
         ->group("Output");
     sub->footer(footer(command));
-    sub->callback([&, run_command] { code = run_command(context); });
+    sub->callback([&, run_command] {
+      std::optional<learn::Membership> membership;
+      if (const auto place = learn::place_from_environment()) {
+        if (!command.shares) {
+          throw Error(ErrorKind::usage,
+                      {.what = fmt::format("vistas {} in {} processes", command.name, place->size),
+                       .expected = "one process, or train, eval, embed or near"});
+        }
+        membership.emplace(*place);
+        context.silent = !learn::Group::current().first();
+      }
+      code = run_command(context);
+    });
   }
   try {
     app.parse(argc, argv);
@@ -175,7 +189,7 @@ const std::vector<Command>& commands() {
       recommend_command(),    similar_command(),     baseline_command(), compare_command(),
       choose_views_command(), tune_command(),        detect_command(),   segment_command(),
       views_command(),        info_command(),        pack_command(),     doctor_command(),
-      demo_command()};
+      bench_command(),        demo_command()};
   return all;
 }
 

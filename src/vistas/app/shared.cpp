@@ -9,6 +9,7 @@
 
 #include "vistas/base/files.h"
 #include "vistas/base/run_folder.h"
+#include "vistas/learn/group.h"
 #include "vistas/look/text.h"
 
 namespace fs = std::filesystem;
@@ -97,7 +98,7 @@ void add_feature_options(CLI::App& app, vision::FeatureOptions& o,
 }
 
 std::string keep_result(const std::string& run, const std::string& name, const std::string& text) {
-  if (!RunFolder::holds_run(run)) return "";
+  if (!RunFolder::holds_run(run) || !learn::Group::current().first()) return "";
   const fs::path folder = fs::path(run) / "eval";
   fs::create_directories(folder);
   fs::path file = folder / (name + ".json");

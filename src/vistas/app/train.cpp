@@ -291,14 +291,8 @@ std::string settings_help(const TrainArguments& a) {
   return text;
 }
 
-int train(const Context& given, const TrainArguments& a) {
-  Context context = given;
-  std::optional<learn::Membership> membership;
+int train(const Context& context, const TrainArguments& a) {
   const auto place = learn::place_from_environment();
-  if (place) {
-    membership.emplace(*place);
-    context.silent = place->rank > 0;
-  }
   const fs::path out = a.out.empty() ? default_out(a) : a.out;
   const bool restarted = place && place->restarts > 0 && a.resume.empty();
   if (restarted && learn::Group::current().any(holds_training(out))) {
@@ -458,7 +452,8 @@ Command train_command() {
             ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
             ->group("Running");
         return [a](const Context& context) { return train(context, *a); };
-      }};
+      },
+      /*shares=*/true};
 }
 
 }  // namespace vistas::app

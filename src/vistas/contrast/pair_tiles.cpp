@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "vistas/contrast/pair_tiles_cpu.h"
+#include "vistas/contrast/shared_tiles.h"
 
 namespace vistas::contrast {
 namespace {
@@ -180,7 +181,9 @@ std::pair<at::Tensor, at::Tensor> PairTiles::attend() {
   return {rows, softmax_pulls({rows, at::ones_like(rows)}, {}, false).x};
 }
 
-std::unique_ptr<PairTiles> pair_tiles(PairSet pairs) {
+namespace {
+
+std::unique_ptr<PairTiles> own_tiles(PairSet pairs) {
   if (!pairs.y.defined()) {
     for (size_t k = pairs.without.size(); k-- > 0;) pairs.without.push_back(-pairs.without[k]);
   }
@@ -194,6 +197,18 @@ std::unique_ptr<PairTiles> pair_tiles(PairSet pairs) {
     return std::make_unique<AtenTiles>(pairs, true);
   }
   return cpu_pair_tiles(std::move(pairs));
+}
+
+}  // namespace
+
+std::unique_ptr<PairTiles> pair_tiles(PairSet pairs) {
+  // Below, partners would wait for each other longer than they compute.
+  constexpr int64_t kManyProducts = 1 << 23;
+  const search::Partners* partners = search::PartnersScope::current();
+  const int64_t columns = pairs.y.defined() ? pairs.y.size(0) : pairs.x.size(0);
+  const bool pays = pairs.x.numel() * columns >= kManyProducts;
+  return partners != nullptr && pays ? shared_tiles(pairs, *partners, own_tiles)
+                                     : own_tiles(std::move(pairs));
 }
 
 }  // namespace vistas::contrast

@@ -51,7 +51,8 @@ class PairTiles {
   // pass.
   virtual std::pair<at::Tensor, at::Tensor> attend();  // log sums [N], means [N, D]
 
-  // losses_i = sum_j log(1 + exp(s_ij + bias)), and pulls of weights 1 / (1 + exp(-s_ij - bias)).
+  // Of rows against other rows: losses_i = sum_j log(1 + exp(s_ij + bias)), and pulls of weights 1
+  // / (1 + exp(-s_ij - bias)).
   struct Sigmoids {
     at::Tensor losses, weights;  // [N], and sum_j of the weights [N]
     Pulls pulls;                 // if wanted

@@ -87,11 +87,17 @@ auto carry_out(const Call& call) {
   }
 }
 
-void join_thread(const Group& group) {
-  static Silence silence;
-  joined = &group;
-  c10::WarningUtils::set_warning_handler(&silence);
-}
+class GroupPartners : public search::Partners {
+ public:
+  explicit GroupPartners(const Group& group) : group_(group) {}
+  int64_t part() const override { return group_.rank(); }
+  int64_t parts() const override { return group_.size(); }
+  void sum_(at::Tensor& t) const override { group_.sum_(t); }
+  at::Tensor gather(const at::Tensor& t) const override { return group_.gather(t); }
+
+ private:
+  const Group& group_;
+};
 
 at::Tensor bytes_of(const at::Tensor& t) {
   return t.contiguous().view({-1}).view(at::kByte);
@@ -279,7 +285,7 @@ Membership::Membership(const Place& place) {
     return processes_of(store, static_cast<int>(place.rank), static_cast<int>(place.size));
   });
   group_.processes_ = {processes.get(), [processes](c10d::ProcessGroup*) {}};
-  join_thread(group_);
+  join();
 }
 
 Membership::Membership(int64_t rank, int64_t size, const std::string& file) {
@@ -289,7 +295,15 @@ Membership::Membership(int64_t rank, int64_t size, const std::string& file) {
   const auto processes = carry_out(
       [&] { return processes_of(store, static_cast<int>(rank), static_cast<int>(size)); });
   group_.processes_ = {processes.get(), [processes](c10d::ProcessGroup*) {}};
-  join_thread(group_);
+  join();
+}
+
+void Membership::join() {
+  static Silence silence;
+  joined = &group_;
+  c10::WarningUtils::set_warning_handler(&silence);
+  partners_ = std::make_unique<GroupPartners>(group_);
+  sharing_ = std::make_unique<search::PartnersScope>(*partners_);
 }
 
 Membership::~Membership() {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "vistas/base/error.h"
+#include "vistas/search/partners.h"
 
 namespace c10d {
 class ProcessGroup;
@@ -78,7 +79,8 @@ class Group {
 Error group_error(const std::exception& error);
 
 // While alive, this thread belongs to the group of all that were given the same address, or the
-// same file, which must not exist before. A resource error if they do not come together.
+// same file, which must not exist before, and shares with it the work of searches and of losses
+// over all pairs (search/partners.h). A resource error if they do not come together.
 class Membership {
  public:
   explicit Membership(const Place& place);
@@ -88,7 +90,11 @@ class Membership {
   Membership& operator=(const Membership&) = delete;
 
  private:
+  void join();
+
   Group group_;
+  std::unique_ptr<search::Partners> partners_;
+  std::unique_ptr<search::PartnersScope> sharing_;
 };
 
 }  // namespace vistas::learn

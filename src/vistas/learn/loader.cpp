@@ -145,8 +145,12 @@ void Loader::work() {
         if (cursor.ends.empty()) return;
         number = claimed_++;
       }
+      const auto start = std::chrono::steady_clock::now();
       Batch batch = make(cursor);
+      const double seconds =
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       const std::lock_guard lock(mutex_);
+      making_ += seconds;
       ready_.emplace(number, Made{std::move(batch), static_cast<int64_t>(cursor.ends.size())});
     } catch (...) {
       const std::lock_guard lock(mutex_);
@@ -154,6 +158,11 @@ void Loader::work() {
     }
     changed_.notify_all();
   }
+}
+
+double Loader::making() {
+  const std::lock_guard lock(mutex_);
+  return making_;
 }
 
 Loader::Made& Loader::first_ready(std::unique_lock<std::mutex>& lock) {

@@ -29,6 +29,9 @@ class BatchMaker {
   // What each sample of an epoch weighs in memory (tokens of texts, all views counted), for
   // LoaderOptions::micro_cost. A usage error where samples are not told apart by it.
   virtual std::vector<int64_t> costs(const std::vector<int64_t>& samples, uint64_t epoch) const;
+  // Seconds that calls of make() have spent reading and decoding so far, in all threads; 0 where
+  // that is not told apart from making views.
+  virtual double reading_seconds() const { return 0; }
 };
 
 struct LoaderOptions {
@@ -71,6 +74,8 @@ class Loader {
   Batch next();
   // Seconds next() has waited so far.
   double waited() const { return waited_; }
+  // Seconds its threads have spent making batches so far, all together.
+  double making();
 
  private:
   using Order = std::shared_ptr<const std::vector<int64_t>>;
@@ -97,7 +102,7 @@ class Loader {
   std::shared_ptr<const BatchMaker> maker_;
   LoaderOptions options_;
   int64_t per_epoch_;  // steps
-  double waited_ = 0;
+  double waited_ = 0, making_ = 0;
 
   std::mutex mutex_;
   std::condition_variable changed_;

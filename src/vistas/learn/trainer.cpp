@@ -9,6 +9,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <utility>
 
 #include "vistas/base/error.h"
 #include "vistas/base/threads.h"
@@ -206,24 +207,40 @@ Embeddings Trainer::embed(const Batch& batch) {
   return z;
 }
 
+// The loss, and its gradients in the live embeddings and in parameters of its own.
+double Trainer::send_loss_back(const GatheredBatch& whole) {
+  const at::Tensor loss = parts_.method->loss(whole.embeddings, whole.batch);
+  const double value = loss.item<double>();
+  if (!std::isfinite(value)) throw not_finite(step_, "the loss is");
+  if (std::isnan(first_loss_)) first_loss_ = value;
+  loss.backward();
+  return value;
+}
+
 // One optimiser step; returns the loss and, if asked for, the embeddings.
 double Trainer::train_step(Loader& loader, Embeddings* embeddings) {
   Method& method = *parts_.method;
+  auto before = Clock::now();
+  const auto lap = [&before] {
+    const auto now = Clock::now();
+    return std::chrono::duration<double>(now - std::exchange(before, now)).count();
+  };
+  const double waited = loader.waited();
   method.begin_step(progress());
   optimizer_->zero_grad();
   const MicroBatches micro_batches{.count = loader.parts(),
                                    .next = [&] { return loader.next().to(device_); },
                                    .embed = [&](const Batch& b) { return embed(b); }};
   EmbeddedBatch own = embed_micro_batches(micro_batches);
+  const double waiting = loader.waited() - waited;
+  step_times_.waiting += waiting;
+  step_times_.forward += lap() - waiting;
   const GatheredBatch whole = gather(own);
   if (!Group::current().alone()) at::manual_seed(whole.batch.key);
-  const at::Tensor loss = method.loss(whole.embeddings, whole.batch);
-  const double value = loss.item<double>();
-  if (!std::isfinite(value)) throw not_finite(step_, "the loss is");
-  if (std::isnan(first_loss_)) first_loss_ = value;
-  loss.backward();
+  const double value = send_loss_back(whole);
   exchange_->keep_loss_gradients();
   hand_back(whole, own);
+  step_times_.loss += lap();
   try {
     replay_micro_batches(method, micro_batches, own, [&](const std::vector<at::Tensor>& outputs) {
       exchange_->begin(outputs);
@@ -235,6 +252,7 @@ double Trainer::train_step(Loader& loader, Embeddings* embeddings) {
     if (Group::current().alone()) throw;
     throw group_error(error);
   }
+  step_times_.backward += lap();
   if (embeddings != nullptr) *embeddings = whole.embeddings;
   const OptimizerOptions& o = parts_.optimizer;
   if (o.final_weight_decay >= 0) {
@@ -244,6 +262,7 @@ double Trainer::train_step(Loader& loader, Embeddings* embeddings) {
   optimizer_->step(learning_rate_->at(step_));
   ++step_;
   method.after_step(progress());
+  step_times_.optimizer += lap();
   return value;
 }
 
@@ -373,8 +392,7 @@ bool Trainer::score(const RunFolder* run, TrainObserver& observer) {
   if (every == 0 || (step_ != total_ && step_ % every != 0)) return false;
   Method& method = *parts_.method;
   method.eval();
-  const Group& group = Group::current();
-  const double score = group.broadcast(group.first() ? parts_.score(*method.encoder()) : 0.0);
+  const double score = Group::current().broadcast(parts_.score(*method.encoder()));
   method.train();
   const bool best = score > best_score_;
   if (best) {

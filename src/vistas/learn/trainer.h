@@ -71,6 +71,17 @@ struct TrainResult {
   bool stopped = false;    // by the stop flag, with a checkpoint
 };
 
+// Seconds of steps by what they went to, all together.
+struct StepTimes {
+  double waiting = 0;   // for the loader
+  double forward = 0;   // network, of all micro-batches
+  double loss = 0;      // and its gradient by embeddings; exchange of embeddings
+  double backward = 0;  // network; with micro-batches their second forward passes too
+  double optimizer = 0;
+  double making = 0;   // beside all that: of the loader's threads, all together
+  double reading = 0;  // of `making`, where it is told apart from making views
+};
+
 // What a run is made of. The method must not have been moved or cast: the trainer does that.
 struct TrainParts {
   std::shared_ptr<Method> method;
@@ -103,13 +114,15 @@ class Trainer {
   // Trains to the end, or until `stop` is set: then finishes the step, saves and returns.
   // A loss that is not finite is a numeric error; the last checkpoint stays usable.
   // With run = nullptr nothing is written. All processes of a Group take the steps together, from
-  // where the first one stands, and stop together; the first one alone scores and should have the
+  // where the first one stands, score together and stop together; the first one should have the
   // run.
   TrainResult run(const RunFolder* run, TrainObserver& observer, const std::atomic<bool>& stop);
 
   // Seconds of real steps after one to warm up, until there are `most` or they have taken
   // `seconds`. The method is changed by them: throw this trainer away.
   std::vector<double> time_steps(int64_t most, double seconds);
+  // Of the steps of time_steps(), the first left out.
+  const StepTimes& step_times() const { return step_times_; }
   // Seconds of one online score, 0 without.
   double time_score();
   int64_t scores() const;  // of the whole run
@@ -132,6 +145,7 @@ class Trainer {
   };
 
   Embeddings embed(const Batch& batch);
+  double send_loss_back(const GatheredBatch& whole);
   double train_step(Loader& loader, Embeddings* embeddings);
   void check_usable() const;
   void start_together();
@@ -154,6 +168,7 @@ class Trainer {
   double best_score_ = -1;
   int64_t best_step_ = 0;
   bool recomputable_ = false;
+  StepTimes step_times_;
   double first_loss_ = std::numeric_limits<double>::quiet_NaN();  // of this object's first step
 };
 

@@ -32,6 +32,8 @@ std::vector<double> Trainer::time_steps(int64_t most, double seconds) {
   options.end_step = std::max(total_, most + 1);
   Loader loader(parts_.data, options);
   train_step(loader, nullptr);
+  step_times_ = {};
+  const double made = loader.making(), read = parts_.data->reading_seconds();
   const auto begin = Clock::now();
   std::vector<double> each;
   do {
@@ -40,11 +42,13 @@ std::vector<double> Trainer::time_steps(int64_t most, double seconds) {
     each.push_back(seconds_since(start));
   } while (static_cast<int64_t>(each.size()) < most &&
            !Group::current().any(seconds_since(begin) >= seconds));
+  step_times_.making = loader.making() - made;
+  step_times_.reading = parts_.data->reading_seconds() - read;
   return each;
 }
 
 double Trainer::time_score() {
-  if (steps_between_scores() == 0 || !Group::current().first()) return 0;
+  if (steps_between_scores() == 0) return 0;
   const auto start = Clock::now();
   parts_.method->eval();
   parts_.score(*parts_.method->encoder());

@@ -14,6 +14,7 @@
 #include "vistas/base/error.h"
 #include "vistas/search/candidates.h"
 #include "vistas/search/features.h"
+#include "vistas/search/partners.h"
 #include "vistas/search/rank_kernels.h"
 
 namespace vistas::search {
@@ -162,6 +163,22 @@ std::vector<Hit> best_of(std::span<const float> scores, int64_t k, OpenRows open
   return heap;
 }
 
+// The lists of all queries, where this one has found those of its chunk.
+void gather_lists(const Partners& partners, int64_t k, TopK& out) {
+  const int64_t queries = out.indices.size(0), parts = partners.parts();
+  const int64_t most = chunk_of(queries, 0, parts).rows;
+  for (at::Tensor* lists : {&out.indices, &out.scores}) {
+    const Chunk own = chunk_of(queries, partners.part(), parts);
+    const at::Tensor padded = at::zeros({most, k}, lists->options());
+    padded.narrow(0, 0, own.rows).copy_(lists->narrow(0, own.begin, own.rows));
+    const at::Tensor all = partners.gather(padded);
+    for (int64_t part = 0; part < parts; ++part) {
+      const Chunk chunk = chunk_of(queries, part, parts);
+      lists->narrow(0, chunk.begin, chunk.rows).copy_(all[part].narrow(0, 0, chunk.rows));
+    }
+  }
+}
+
 }  // namespace
 
 TopK top_k(const at::Tensor& queries, const at::Tensor& bank, int64_t k, Metric metric,
@@ -178,18 +195,26 @@ TopK top_k(const at::Tensor& queries, const at::Tensor& bank, int64_t k, Metric 
   check_filter(filter, q.size(0), b.size(0));
   const Search search(q, b, std::min(k, b.size(0)), metric);
   TopK out = empty_result(q.size(0), search.k);
+  // Below, partners would wait for each other longer than they compute.
+  constexpr int64_t kManyProducts = 1 << 23;
+  const Partners* partners = PartnersScope::current();
+  if (q.numel() * b.size(0) < kManyProducts) partners = nullptr;
+  const Chunk own = partners == nullptr ? Chunk{0, q.size(0)}
+                                        : chunk_of(q.size(0), partners->part(), partners->parts());
   // A block for every thread, and at most some 4 million candidates a thread, however large k is.
-  const int64_t share = (q.size(0) + at::get_num_threads() - 1) / at::get_num_threads();
+  const int64_t share = (own.rows + at::get_num_threads() - 1) / at::get_num_threads();
   const int64_t most = std::min(share, 1 + (int64_t{1} << 21) / search.k);
-  const int64_t size = std::clamp<int64_t>(blocks.queries, 1, most);
+  const int64_t size = std::clamp<int64_t>(blocks.queries, 1, std::max<int64_t>(1, most));
   const int64_t bank_block =
       (std::max<int64_t>(1, blocks.bank) + group_rows() - 1) / group_rows() * group_rows();
-  at::parallel_for(0, (q.size(0) + size - 1) / size, 1, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, (own.rows + size - 1) / size, 1, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       const int64_t first = block * size;
-      search_block(search, filter, first, std::min(size, q.size(0) - first), bank_block, out);
+      search_block(search, filter, own.begin + first, std::min(size, own.rows - first), bank_block,
+                   out);
     }
   });
+  if (partners != nullptr) gather_lists(*partners, search.k, out);
   return out;
 }
 

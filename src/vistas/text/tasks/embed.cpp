@@ -8,6 +8,7 @@
 #include <mutex>
 #include <numeric>
 
+#include "vistas/learn/group.h"
 #include "vistas/learn/precision.h"
 
 namespace vistas::text {
@@ -73,10 +74,8 @@ std::vector<std::span<const int64_t>> cut(const TokenizedTexts& texts,
   return groups;
 }
 
-}  // namespace
-
-TextEmbeddings embed_texts(const TextBundle& bundle, std::span<const std::string_view> texts,
-                           const EmbedOptions& options, const EmbedProgress& progress) {
+TextEmbeddings embed_own(const TextBundle& bundle, std::span<const std::string_view> texts,
+                         const EmbedOptions& options, const EmbedProgress& progress) {
   const at::Device device = learn::choose_device(options.device);
   const std::string precision = learn::choose_precision(options.precision, device);
   const TokenizedTexts ids = tokenized(bundle, texts, options.threads);
@@ -115,6 +114,22 @@ TextEmbeddings embed_texts(const TextBundle& bundle, std::span<const std::string
                      if (begin < end) work();
                    });
   return out;
+}
+
+}  // namespace
+
+TextEmbeddings embed_texts(const TextBundle& bundle, std::span<const std::string_view> texts,
+                           const EmbedOptions& options, const EmbedProgress& progress) {
+  const learn::Group& group = learn::Group::current();
+  const auto size = static_cast<int64_t>(texts.size());
+  if (group.alone() || size < group.size()) return embed_own(bundle, texts, options, progress);
+  const auto [begin, end] = learn::share_of_rows(size, group.rank(), group.size());
+  const TextEmbeddings own =
+      embed_own(bundle, texts.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)),
+                options, progress);
+  at::Tensor truncated = at::full({1}, own.truncated, at::kLong);
+  group.sum_(truncated);
+  return {group.gather_rows({own.values}).front().all, truncated.item<int64_t>()};
 }
 
 }  // namespace vistas::text

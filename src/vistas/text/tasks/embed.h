@@ -27,7 +27,8 @@ struct TextEmbeddings {
 using EmbedProgress = std::function<void(int64_t done, int64_t all)>;
 
 // Texts are taken in order of length, so that those that go through the encoder together need
-// little padding. The result does not depend on batch_tokens or threads but for rounding.
+// little padding. The result does not depend on batch_tokens or threads but for rounding. Processes
+// of a group share the texts; all get all embeddings. Progress is that of a process's own.
 TextEmbeddings embed_texts(const TextBundle& bundle, std::span<const std::string_view> texts,
                            const EmbedOptions& options = {}, const EmbedProgress& progress = {});
 

@@ -30,7 +30,8 @@ struct Features {
 
 using FeatureProgress = std::function<void(int64_t done, int64_t all)>;
 
-// The encoder's features of every picture of the source that can be read, in order.
+// The encoder's features of every picture of the source that can be read, in order. Processes of a
+// group share the pictures; all get all features. Progress is that of a process's own.
 Features extract_features(const Bundle& bundle, std::shared_ptr<const ImageSource> source,
                           const FeatureOptions& options = {}, const FeatureProgress& progress = {});
 

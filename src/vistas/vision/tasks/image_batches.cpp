@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 
 #include "vistas/base/error.h"
@@ -62,6 +63,14 @@ int64_t ImageBatches::partner(int64_t sample, const DrawKey& key) const {
   return other < sample ? other : *std::upper_bound(members.begin(), members.end(), other);
 }
 
+Sample ImageBatches::read(int64_t sample, const ChooseBox& needed, Image& storage) const {
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  const Sample result = reader_.read(sample, needed, storage);
+  reading_ += std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
+  return result;
+}
+
 learn::Batch ImageBatches::make(const std::vector<int64_t>& samples, uint64_t epoch) const {
   thread_local Scratch scratch;
   const auto rows = static_cast<int64_t>(samples.size());
@@ -109,7 +118,7 @@ learn::Batch ImageBatches::make(const std::vector<int64_t>& samples, uint64_t ep
       }
     };
     const Sample sample =
-        reader_.read(samples[static_cast<size_t>(row)], std::ref(needed), scratch.storage);
+        read(samples[static_cast<size_t>(row)], std::ref(needed), scratch.storage);
     index[row] = sample.index;
     label[row] = reader_.source().label(sample.index);
     make(sample, 0, class_members_.empty() ? maker_.view_count() : 1);
@@ -117,10 +126,10 @@ learn::Batch ImageBatches::make(const std::vector<int64_t>& samples, uint64_t ep
       regions_->write(sample.index, {info.height, info.width}, key, region_views);
     }
     if (class_members_.empty()) continue;
-    Sample other = reader_.read(partner(sample.index, key), std::ref(needed), scratch.storage);
+    Sample other = read(partner(sample.index, key), std::ref(needed), scratch.storage);
     // What took the place of a bad picture may be of another class.
     if (reader_.source().label(other.index) != label[row]) {
-      other = reader_.read(sample.index, std::ref(needed), scratch.storage);
+      other = read(sample.index, std::ref(needed), scratch.storage);
     }
     make(other, 1, maker_.view_count());
   }

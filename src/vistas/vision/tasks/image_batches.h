@@ -1,6 +1,7 @@
 // From pictures to batches of views.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -36,14 +37,18 @@ class ImageBatches : public learn::BatchMaker {
   // views[v]: "pixels" [B, C, H, W] float32, channels last in memory, normalised.
   learn::Batch make(const std::vector<int64_t>& samples, uint64_t epoch) const override;
 
+  double reading_seconds() const override { return 1e-9 * static_cast<double>(reading_.load()); }
+
   BadImages bad_images() const { return reader_.bad_images(); }
 
  private:
   int64_t partner(int64_t sample, const DrawKey& key) const;
+  Sample read(int64_t sample, const ChooseBox& needed, Image& storage) const;
 
   SampleReader reader_;
   ViewMaker maker_;
   uint64_t seed_;
+  mutable std::atomic<int64_t> reading_{0};  // nanoseconds
   std::shared_ptr<const PictureRegions> regions_;
   std::vector<std::vector<int64_t>> class_members_;  // for pairs
 };

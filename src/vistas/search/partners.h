@@ -1,0 +1,41 @@
+// Callers that hold the same data and share the work on it.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace vistas::search {
+
+// They make the same calls in the same order; this one does part() of parts().
+class Partners {
+ public:
+  virtual ~Partners() = default;
+  virtual int64_t part() const = 0;
+  virtual int64_t parts() const = 0;
+  virtual void sum_(at::Tensor& t) const = 0;                // over all partners
+  virtual at::Tensor gather(const at::Tensor& t) const = 0;  // [parts, ...], by part
+};
+
+// While alive, searches and losses over all pairs on this thread are shared where there is so much
+// work that this pays. Their results are whole, and the same for all partners.
+class PartnersScope {
+ public:
+  explicit PartnersScope(const Partners& partners);
+  ~PartnersScope();
+  PartnersScope(const PartnersScope&) = delete;
+  PartnersScope& operator=(const PartnersScope&) = delete;
+
+  static const Partners* current();  // null where no scope is alive
+
+ private:
+  const Partners* before_;
+};
+
+// The rows of `part`: as many for all, but one more for the first ones where they do not divide.
+struct Chunk {
+  int64_t begin = 0, rows = 0;
+};
+Chunk chunk_of(int64_t rows, int64_t part, int64_t parts);
+
+}  // namespace vistas::search
