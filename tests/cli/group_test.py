@@ -2,6 +2,7 @@
 """Several processes train one run: started by hand or by torchrun, stopped, killed, resumed."""
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -178,6 +179,24 @@ class Group(support.ProgramTest):
         measure = ["eval", "texts", "--tasks", "bitext:pairs.tsv"]
         alone = self.succeeds(*measure, "--json", "-").json()
         self.assertEqual(self.shared(*measure)["rows"], alone["rows"])
+
+    def test_graphs_are_shared_and_lists_too(self):
+        draw = random.Random(1)
+        support.write(self.folder / "likes.tsv", "user\titem\n" + "".join(
+            f"u{u}\ti{i}\n" for u in range(300) for i in draw.sample(range(200), 30)))
+        weights = []
+        for count in (1, 2):
+            out = f"graph {count}"
+            results = self.wait(self.processes(
+                "train", "likes.tsv", "--out", out, "--epochs", "2", "--no-refit", "--set",
+                "train.batch=128", "--precision", "fp32", of_each=((),) * count))
+            self.assertEqual([r.code for r in results], [0] * count, results[0])
+            weights.append([support.digest(self.folder / out / "checkpoints/last" / name)
+                            for name in WEIGHTS])
+        self.assertEqual(*weights)
+        measure = ["eval", "graph 1", "--tasks", "ranking", "--at", "5"]
+        alone = self.succeeds(*measure, "--json", "-").json()
+        self.assertEqual(self.shared(*measure, processes=2), alone)
 
     def test_what_is_not_shared_is_refused(self):
         for words, told in ((["info", "data"], ["vistas info in 2 processes", "one process"]),

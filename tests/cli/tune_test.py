@@ -365,6 +365,14 @@ class Tune(support.ProgramTest):
         (self.folder / "labelled/train/circle/new.png").unlink()
         self.assertEqual((self.study("mine") / "study.db").read_bytes(), before)
 
+    def test_tasks_that_do_not_exist_are_named_at_once(self):
+        support.write(self.folder / "lines.txt", "one line\nanother line\nthe third line\n")
+        for data, task, told in (("labelled", "knnn", "Did you mean knn"),
+                                 ("photos", "ranking", "--eval-task"),
+                                 ("lines.txt", "stss:scored.csv", "sts")):
+            self.fails(2, [told], "tune", data, "--eval-task", task, "--out", "no task")
+            self.assertFalse((self.folder / "no task").exists())
+
     def test_bad_spaces(self):
         def space(words, *wishes):
             self.fails(2, words, *self.words("labelled", "bad", *wishes))

@@ -15,6 +15,8 @@
 #include "vistas/base/threads.h"
 #include "vistas/look/text.h"
 #include "vistas/recipe/image_config.h"
+#include "vistas/recipe/image_eval.h"
+#include "vistas/recipe/text_eval.h"
 #include "vistas/recipe/text_run.h"
 #include "vistas/tune/study.h"
 
@@ -168,8 +170,27 @@ std::shared_ptr<const tune::FixedViews> fixed_views(const recipe::Config& config
 }
 
 // The subject and the space of the study; the length of the recipe in `steps`.
+// A usage error for a task that `vistas eval` does not have for runs of this configuration.
+void check_eval_task(const std::string& task, const recipe::Config& config) {
+  if (task.empty()) return;
+  const auto modality = std::get<std::string>(config.setting("data.modality").data);
+  if (modality == "text") {
+    recipe::parse_text_task(task);
+    return;
+  }
+  std::vector<std::string> known{"ranking"};
+  if (modality == "image") {
+    known = {"one-shot"};
+    for (const recipe::EvalTask& of_pictures : recipe::eval_tasks()) {
+      known.emplace_back(of_pictures.name);
+    }
+  }
+  recipe::check_known("--eval-task", {task}, known);
+}
+
 TuneStudy examine(TuneArguments& a, int64_t& steps) {
   const auto config = recipe_of(a);
+  check_eval_task(a.eval_task, *config);
   TuneStudy s{.subject = {.recipe = config->to_toml(),
                           .batch = config->train.batch,
                           .seed = config->train.seed}};

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "vistas/base/error.h"
+#include "vistas/learn/group.h"
 #include "vistas/learn/symmetric_product_kernels.h"
 
 namespace vistas::learn {
@@ -62,6 +63,27 @@ at::Tensor product_of(const SymmetricMatrix& a, const at::Tensor& table) {
   return padded == width ? y : y.narrow(1, 0, width).contiguous();
 }
 
+at::Tensor product_of_group(const SymmetricMatrix& a, const at::Tensor& x) {
+  // Below, processes would wait for each other longer than they compute.
+  constexpr int64_t kManyProducts = 1 << 20;
+  const Group& group = Group::current();
+  const int64_t width = x.size(1);
+  if (group.alone() || width < group.size() ||
+      static_cast<int64_t>(a.columns->size()) * width < kManyProducts) {
+    return product_of(a, x);
+  }
+  const auto [begin, end] = share_of_rows(width, group.rank(), group.size());
+  const int64_t most = share_of_rows(width, 0, group.size()).end;
+  const at::Tensor own = product_of(a, x.narrow(1, begin, end - begin));
+  const at::Tensor all = group.gather(at::constant_pad_nd(own, {0, most - (end - begin)}));
+  std::vector<at::Tensor> columns;
+  for (int64_t rank = 0; rank < group.size(); ++rank) {
+    const RowRange range = share_of_rows(width, rank, group.size());
+    columns.push_back(all[rank].narrow(1, 0, range.end - range.begin));
+  }
+  return at::cat(columns, 1);
+}
+
 struct Matrix : torch::CustomClassHolder {
   explicit Matrix(SymmetricMatrix m) : matrix(std::move(m)) {}
   SymmetricMatrix matrix;
@@ -71,7 +93,7 @@ struct Product : Function<Product> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
                             const SymmetricMatrix& a) {
     context->saved_data["matrix"] = c10::IValue::make_capsule(c10::make_intrusive<Matrix>(a));
-    return product_of(a, x);
+    return product_of_group(a, x);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {

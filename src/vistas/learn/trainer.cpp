@@ -134,7 +134,7 @@ Trainer::Trainer(TrainParts parts)
     if (p.dim() == 4) p.set_data(p.contiguous(at::MemoryFormat::ChannelsLast));
   }
   const NamedTensors parameters = trained_parameters();
-  exchange_ = std::make_unique<GradientExchange>(parameters);
+  exchange_ = std::make_unique<GradientExchange>(ranks() > 1 ? parameters : NamedTensors{});
   optimizer_ = make_optimizer(parts_.optimizer, parameters);
   for (const auto& [name, p] : parameters) {
     if (method.keeps_peak_rate(name)) optimizer_->keep_rate(name, peak_learning_rate());
@@ -181,14 +181,13 @@ LoaderOptions Trainer::loader_options() const {
           .threads = threads > 0 ? static_cast<int>(threads) : available_cores(),
           .first_step = step_,
           .end_step = total_,
-          .rank = Group::current().rank(),
-          .ranks = Group::current().size()};
+          .rank = rank(),
+          .ranks = ranks()};
 }
 
 // The embeddings of a batch in float32 or better; a function of weights, views and key.
 Embeddings Trainer::embed(const Batch& batch) {
-  const auto rank = static_cast<uint64_t>(Group::current().rank());
-  at::manual_seed(rank == 0 ? batch.key : mix(batch.key, rank));
+  at::manual_seed(rank() == 0 ? batch.key : mix(batch.key, static_cast<uint64_t>(rank())));
   Embeddings z;
   {
     const AutocastScope autocast(device_, precision_);
@@ -235,11 +234,12 @@ double Trainer::train_step(Loader& loader, Embeddings* embeddings) {
   const double waiting = loader.waited() - waited;
   step_times_.waiting += waiting;
   step_times_.forward += lap() - waiting;
-  const GatheredBatch whole = gather(own);
+  const GatheredBatch whole =
+      ranks() > 1 ? gather(own) : GatheredBatch{own.batch, own.embeddings, {}};
   if (!Group::current().alone()) at::manual_seed(whole.batch.key);
   const double value = send_loss_back(whole);
   exchange_->keep_loss_gradients();
-  hand_back(whole, own);
+  if (ranks() > 1) hand_back(whole, own);
   step_times_.loss += lap();
   try {
     replay_micro_batches(method, micro_batches, own, [&](const std::vector<at::Tensor>& outputs) {
@@ -458,10 +458,8 @@ TrainResult Trainer::run(const RunFolder* run, TrainObserver& observer,
     result.stopped = Group::current().any(stop) && !done();
     const bool save_due = done() || result.stopped || best ||
                           (epoch_end && step_ / per_epoch_ % o.checkpoint_every == 0);
-    if (run != nullptr && save_due) {
-      check_usable();
-      save(*run, best);
-    }
+    if (save_due) check_usable();
+    if (run != nullptr && save_due) save(*run, best);
   }
   Group::current().any(false);  // what the first one has written is there for all
   result.step = step_;

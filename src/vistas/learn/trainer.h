@@ -94,6 +94,9 @@ struct TrainParts {
   // Higher is better; called on the encoder in evaluation mode every train.score_every epochs.
   std::function<double(Encoder&)> score;
   std::string score_name;  // for people, "online kNN"
+  // Processes of a group take whole batches instead of parts of them: the encoder shares its work
+  // in another way, and everything else is the same in all of them.
+  bool whole_batches = false;
 };
 
 class Trainer {
@@ -156,6 +159,9 @@ class Trainer {
   bool score(const RunFolder* run, TrainObserver& observer);
   void save(const RunFolder& run, bool best);
   LoaderOptions loader_options() const;
+  // Among those that share every batch.
+  int64_t rank() const { return parts_.whole_batches ? 0 : Group::current().rank(); }
+  int64_t ranks() const { return parts_.whole_batches ? 1 : Group::current().size(); }
 
   TrainParts parts_;
   at::Device device_;

@@ -9,7 +9,6 @@
 
 #include "vistas/base/error.h"
 #include "vistas/base/text_input.h"
-#include "vistas/learn/group.h"
 #include "vistas/recommend/sources/split_file.h"
 #include "vistas/recommend/sources/summary.h"
 #include "vistas/recommend/tasks/recommender.h"
@@ -82,16 +81,7 @@ std::shared_ptr<const learn::BatchMaker> batches_of(
                  .expected = sequences.empty() ? "a method of sequences: next_item, cl4srec, duorec"
                                                : "encoder.name = \"sequence\""});
   }
-  if (sequences.empty()) {
-    if (!learn::Group::current().alone()) {
-      throw Error(ErrorKind::usage,
-                  {.what = "several processes for a method that spreads over the whole graph",
-                   .got = config.method_name,
-                   .expected = "one process, or a method of sequences",
-                   .fix = "Start vistas train without torchrun; it uses all cores"});
-    }
-    return std::make_shared<recommend::InteractionBatches>(std::move(train));
-  }
+  if (sequences.empty()) return std::make_shared<recommend::InteractionBatches>(std::move(train));
   using Views = recommend::SequenceViews;
   const recommend::SequenceBatchOptions options{.max_length = config.encoder.sequence.max_length,
                                                 .views = sequences == "altered" ? Views::altered
@@ -168,6 +158,8 @@ learn::TrainParts RecommendTraining::parts() {
   parts.optimizer = config_.optimizer;
   parts.schedule = config_.schedule;
   parts.encoder_files = {{"encoder.json", recommend::encoder_json(config_.encoder)}};
+  // A step spreads all embeddings over the graph, whatever its batch: that is what is shared.
+  parts.whole_batches = config_.encoder.name == "graph";
   if (config_.train.score_every > 0) {
     const bool test = config_.data.select_on == "test";
     parts.score = [split = split_, test](learn::Encoder& of) {
