@@ -180,6 +180,24 @@ class Group(support.ProgramTest):
         alone = self.succeeds(*measure, "--json", "-").json()
         self.assertEqual(self.shared(*measure)["rows"], alone["rows"])
 
+    def test_segmenters_are_trained_and_measured_together(self):
+        support.make_masked(self.folder / "masked")
+        tiny = support.settings(support.TINY_DENSE)
+        train = ["segment", "train", "scratch", "--data", "masked", "--epochs", "20", *tiny]
+        self.succeeds(*train, "--out", "one")
+        results = self.wait(self.processes(*train, "--out", "two"))
+        self.assertEqual([r.code for r in results], [0, 0], results[0])
+        measure = ["--data", "masked", "--precision", "fp32", "--batch", "1"]
+        alone = self.succeeds("segment", "eval", "one", *measure, "--json", "-").json()
+        self.assertEqual(self.shared("segment", "eval", "one", *measure), alone)
+        again = self.succeeds("segment", "eval", "two", *measure, "--json", "-").json()
+        self.assertAlmostEqual(again["mIoU"], alone["mIoU"], delta=0.1)
+        use = ["segment", "run", "one", "masked/images/val", "--batch", "1", "-o"]
+        answer = self.shared(*use, "drawn")
+        self.assertEqual(answer, self.succeeds(*use, "by one", "--json", "-").json())
+        self.assertEqual(len(answer["pictures"]), 4)
+        self.assertEqual(len(list((self.folder / "drawn").iterdir())), 4)
+
     def test_graphs_are_shared_and_lists_too(self):
         draw = random.Random(1)
         support.write(self.folder / "likes.tsv", "user\titem\n" + "".join(

@@ -104,7 +104,7 @@ int run(const Context& context, const DetectArguments& a) {
       vision::open_source(a.data, vision::options_for(bundle));
   const auto& names = bundle.options.class_names;
   std::optional<OutputFiles> files;
-  if (!a.out.empty()) files.emplace(a.out, a.data, *source);
+  if (!a.out.empty() && !context.silent) files.emplace(a.out, a.data, *source);
   StatusLine status(context);
   const auto found =
       vision::detect(bundle, source, a.detect, a.features, counted_progress(status, "detecting"));
@@ -176,7 +176,8 @@ Command detect_command() {
                                  [](CLI::App& sub) { return add_dense_train(sub, kBoxes); }},
                                 {"eval", "Measures a detector with COCO's measures.", add_eval},
                                 {"run", "Finds the objects in pictures.", add_run}});
-          }};
+          },
+          /*shares=*/true};
 }
 
 }  // namespace vistas::app

@@ -141,7 +141,7 @@ int run(int argc, char** argv) {
         if (!command.shares) {
           throw Error(ErrorKind::usage,
                       {.what = fmt::format("vistas {} in {} processes", command.name, place->size),
-                       .expected = "one process, or train, eval, embed or near"});
+                       .expected = "one process, or train, eval, embed, near, segment or detect"});
         }
         membership.emplace(*place);
         context.silent = !learn::Group::current().first();

@@ -84,8 +84,8 @@ int run(const Context& context, const SegmentArguments& a) {
       vision::open_source(a.data, vision::options_for(bundle));
   const auto& names = bundle.options.class_names;
   std::optional<OutputFiles> files, indices;
-  if (!a.out.empty()) files.emplace(a.out, a.data, *source);
-  if (!a.indices.empty()) indices.emplace(a.indices, a.data, *source);
+  if (!a.out.empty() && !context.silent) files.emplace(a.out, a.data, *source);
+  if (!a.indices.empty() && !context.silent) indices.emplace(a.indices, a.data, *source);
   nlohmann::json json = {{"pictures", nlohmann::json::array()}};
   StatusLine status(context);
   vision::Image storage;
@@ -156,7 +156,8 @@ Command segment_command() {
                                  [](CLI::App& sub) { return add_dense_train(sub, kMasks); }},
                                 {"eval", "Measures a segmenter by mIoU and accuracy.", add_eval},
                                 {"run", "Finds the class of every pixel of pictures.", add_run}});
-          }};
+          },
+          /*shares=*/true};
 }
 
 }  // namespace vistas::app

@@ -299,6 +299,8 @@ Membership::Membership(int64_t rank, int64_t size, const std::string& file) {
 }
 
 void Membership::join() {
+  // One that has nothing to do would leave while others are still connecting to it.
+  group_.any(false);
   static Silence silence;
   joined = &group_;
   c10::WarningUtils::set_warning_handler(&silence);

@@ -2,49 +2,19 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "vistas/base/threads.h"
 #include "vistas/learn/group.h"
 #include "vistas/learn/precision.h"
 #include "vistas/vision/tasks/image_batches.h"
+#include "vistas/vision/tasks/shared_pass.h"
 
 namespace vistas::vision {
 namespace {
 
 using Embed = std::function<at::Tensor(const learn::Inputs&)>;
-
-// Some samples of another maker, that follow each other.
-class SomeBatches : public learn::BatchMaker {
- public:
-  SomeBatches(std::shared_ptr<const learn::BatchMaker> all, learn::RowRange range)
-      : all_(std::move(all)), range_(range) {}
-  int64_t size() const override { return range_.end - range_.begin; }
-  learn::Batch make(const std::vector<int64_t>& samples, uint64_t epoch) const override {
-    std::vector<int64_t> shifted = samples;
-    for (int64_t& sample : shifted) sample += range_.begin;
-    return all_->make(shifted, epoch);
-  }
-
- private:
-  std::shared_ptr<const learn::BatchMaker> all_;
-  learn::RowRange range_;
-};
-
-// The lines of all processes, by rank.
-std::vector<std::string> gathered(const std::vector<std::string>& lines) {
-  std::string text;
-  for (const std::string& line : lines) text += line + '\0';
-  at::Tensor bytes = at::empty({static_cast<int64_t>(text.size())}, at::kByte);
-  std::copy(text.begin(), text.end(), bytes.mutable_data_ptr<uint8_t>());
-  const at::Tensor all = learn::Group::current().gather_rows({bytes}).front().all;
-  const auto* begin = reinterpret_cast<const char*>(all.const_data_ptr<uint8_t>());
-  const auto* end = begin + all.numel();
-  std::vector<std::string> out;
-  for (const char* at = begin; at < end; at += out.back().size() + 1) out.emplace_back(at);
-  return out;
-}
 
 // Those of all processes below each other.
 Features gathered(const Features& own) {
@@ -54,12 +24,7 @@ Features gathered(const Features& own) {
   all.values = rows[0].all;
   const auto* samples = rows[1].all.const_data_ptr<int64_t>();
   all.samples.assign(samples, samples + rows[1].all.numel());
-  at::Tensor counts = at::tensor({own.bad.count, own.bad.damaged}, at::kLong);
-  group.sum_(counts);
-  all.bad.add({.count = counts[0].item<int64_t>(),
-               .first = gathered(own.bad.first),
-               .damaged = counts[1].item<int64_t>(),
-               .damaged_names = gathered(own.bad.damaged_names)});
+  all.bad = gathered(own.bad);
   return all;
 }
 
@@ -74,7 +39,9 @@ Features collect(const ViewRecipe& preprocess, const std::shared_ptr<const Image
   const learn::RowRange range =
       shared ? learn::share_of_rows(source->size(), group.rank(), group.size())
              : learn::RowRange{0, source->size()};
-  const auto some = std::make_shared<SomeBatches>(batches, range);
+  std::vector<int64_t> own(static_cast<size_t>(range.end - range.begin));
+  std::iota(own.begin(), own.end(), range.begin);
+  const auto some = std::make_shared<SomeSamples>(batches, std::move(own));
   const auto once = learn::Loader::once(some->size(), options.batch, threads);
   learn::Loader loader(some, once);
   Features out;

@@ -4,10 +4,14 @@
 #include <torch/nn/module.h>
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "vistas/base/threads.h"
+#include "vistas/learn/group.h"
 #include "vistas/learn/loader.h"
 #include "vistas/learn/precision.h"
+#include "vistas/vision/tasks/shared_pass.h"
 
 namespace vistas::vision {
 namespace {
@@ -39,19 +43,19 @@ class PreprocessedBatches : public learn::BatchMaker {
     return batch;
   }
 
-  static PlacedView placed(const learn::Batch& batch, int64_t row) {
-    const auto* n = batch.views.front().at("place").const_data_ptr<int64_t>() + row * 10;
-    const auto at = [n](int i) { return static_cast<int>(n[i]); };
-    return {batch.index[row].item<int64_t>(),
-            {at(0), at(1)},
-            {.box = {at(2), at(3), at(4), at(5)}, .shown = {at(6), at(7), at(8), at(9)}}};
-  }
-
   BadImages bad_images() const { return views_.bad_images(); }
 
  private:
   PlacedViews views_;
 };
+
+PlacedView placed(int64_t sample, const at::Tensor& place) {
+  const auto* n = place.const_data_ptr<int64_t>();
+  const auto at = [n](int i) { return static_cast<int>(n[i]); };
+  return {sample,
+          {at(0), at(1)},
+          {.box = {at(2), at(3), at(4), at(5)}, .shown = {at(6), at(7), at(8), at(9)}}};
+}
 
 }  // namespace
 
@@ -66,25 +70,46 @@ BadImages pass_over(const std::shared_ptr<const ImageSource>& source, const View
   const auto batches = std::make_shared<PreprocessedBatches>(
       PlacedViews(source, preprocess, options.on_bad_image, 0));
   const int threads = options.threads > 0 ? options.threads : available_cores();
-  const learn::LoaderOptions once = learn::Loader::once(source->size(), options.batch, threads);
-  learn::Loader loader(batches, once);
-  int64_t done = 0;
-  for (int64_t step = 0; step < once.end_step; ++step) {
-    const learn::Batch batch = loader.next();
-    at::Tensor answers;
-    {
-      const learn::AutocastScope autocast(device, precision);
-      answers = answer(batch.views.front().at("pixels").to(device));
+  const learn::Group& group = learn::Group::current();
+  const int64_t size = source->size(), count = (size + options.batch - 1) / options.batch;
+  const bool shared = !group.alone() && count >= group.size();
+  const int64_t rank = shared ? group.rank() : 0, ranks = shared ? group.size() : 1;
+  // In turns, so that answers come in order; in the last round some may have no batch.
+  std::vector<int64_t> own;
+  for (int64_t b = rank; b < count; b += ranks) {
+    for (int64_t i = b * options.batch; i < std::min(size, (b + 1) * options.batch); ++i) {
+      own.push_back(i);
     }
-    answers = answers.to(at::kFloat).cpu();
-    for (int64_t row = 0; row < answers.size(0); ++row) {
-      const PlacedView view = PreprocessedBatches::placed(batch, row);
-      if (view.index == done + row) take(view.index, view, answers[row]);
-    }
-    done += answers.size(0);
-    if (progress) progress(done, source->size());
   }
-  return batches->bad_images();
+  const auto some = std::make_shared<SomeSamples>(batches, std::move(own));
+  const learn::LoaderOptions once = learn::Loader::once(some->size(), options.batch, threads);
+  learn::Loader loader(some, once);
+  std::vector<at::Tensor> rows;  // wanted sample, sample that was read, place, answer
+  for (int64_t round = 0, done = 0; done < size; ++round) {
+    if (round < once.end_step) {
+      const learn::Batch batch = loader.next();
+      const learn::AutocastScope autocast(device, precision);
+      const at::Tensor answers = answer(batch.views.front().at("pixels").to(device));
+      const int64_t first = (round * ranks + rank) * options.batch;
+      rows = {at::arange(first, first + answers.size(0)), batch.index,
+              batch.views.front().at("place"), answers.to(at::kFloat).cpu().contiguous()};
+    } else {
+      for (at::Tensor& part : rows) part = part.narrow(0, 0, 0);
+    }
+    std::vector<at::Tensor> all = rows;
+    if (shared) {
+      const auto of_all = group.gather_rows(rows);
+      for (size_t i = 0; i < all.size(); ++i) all[i] = of_all[i].all;
+    }
+    for (int64_t row = 0; row < all[0].size(0); ++row) {
+      const int64_t sample = all[0][row].item<int64_t>();
+      if (all[1][row].item<int64_t>() != sample) continue;
+      take(sample, placed(sample, all[2][row]), all[3][row]);
+    }
+    done += all[0].size(0);
+    if (progress) progress(done, size);
+  }
+  return shared ? gathered(batches->bad_images()) : batches->bad_images();
 }
 
 }  // namespace vistas::vision

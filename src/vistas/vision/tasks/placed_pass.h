@@ -20,7 +20,7 @@ using TakeAnswer =
     std::function<void(int64_t sample, const PlacedView& view, const at::Tensor& answer)>;
 
 // Calls `take` with the float32 answer for every picture that can be read, in order; `network` is
-// what is moved to the device.
+// what is moved to the device. Processes of a group share the batches; all take all answers.
 BadImages pass_over(const std::shared_ptr<const ImageSource>& source, const ViewRecipe& preprocess,
                     const FeatureOptions& options, torch::nn::Module& network,
                     const AnswerOf& answer, const TakeAnswer& take,
