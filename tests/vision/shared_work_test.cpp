@@ -40,7 +40,7 @@ TEST(SharedWork, EachProcessEmbedsItsPictures) {
     write_png(file, test_picture(16, 16, 3, static_cast<uint64_t>(i)).view());
   }
   folder.write("15.png", "no picture");
-  folder.write("20.png", "no picture either");
+  folder.write("16.png", "no picture either");  // the first of another share
   SourceOptions rgb;
   rgb.channels = "rgb";
   const std::shared_ptr<const ImageSource> source = open_source(folder.path(), rgb);

@@ -125,25 +125,27 @@ int bench(const Context& context, const BenchArguments& a) {
 }  // namespace
 
 Command bench_command() {
-  return {"bench",
-          "Measures this machine, or what limits a training on it.",
-          {"vistas bench --seconds 0.1", "vistas bench photos/ --json -"},
-          [](CLI::App& app) -> std::function<int(const Context&)> {
-            const auto a = std::make_shared<BenchArguments>();
-            app.add_option("input", a->input,
-                           "a recipe (.toml) or data: what its training steps are made of, instead "
-                           "of the rates of the machine")
-                ->type_name("DATA|RECIPE");
-            app.add_option("--data", a->data, "the data, instead of the recipe's")
-                ->needs(app.get_option("input"));
-            app.add_option("--set", a->sets, "one setting, KEY=VALUE; may be given many times")
-                ->type_name("KEY=VALUE")
-                ->allow_extra_args(false);
-            app.add_option("--seconds", a->seconds, "for each rate; three times that for steps")
-                ->capture_default_str()
-                ->check(CLI::Range(0.01, 3600.0));
-            return [a](const Context& context) { return bench(context, *a); };
-          }};
+  return {
+      "bench",
+      "Measures this machine, or what limits a training on it.",
+      {"vistas bench --seconds 0.1", "vistas bench photos/ --json -",
+       "vistas bench recipes/text/static-tatoeba-demo.toml --set train.batch=256 --seconds 0.1"},
+      [](CLI::App& app) -> std::function<int(const Context&)> {
+        const auto a = std::make_shared<BenchArguments>();
+        app.add_option("input", a->input,
+                       "a recipe (.toml) or data: what its training steps are made of, instead "
+                       "of the rates of the machine")
+            ->type_name("DATA|RECIPE");
+        app.add_option("--data", a->data, "the data, instead of the recipe's")
+            ->needs(app.get_option("input"));
+        app.add_option("--set", a->sets, "one setting, KEY=VALUE; may be given many times")
+            ->type_name("KEY=VALUE")
+            ->allow_extra_args(false);
+        app.add_option("--seconds", a->seconds, "for each rate; three times that for steps")
+            ->capture_default_str()
+            ->check(CLI::Range(0.01, 3600.0));
+        return [a](const Context& context) { return bench(context, *a); };
+      }};
 }
 
 }  // namespace vistas::app

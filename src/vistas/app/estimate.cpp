@@ -64,12 +64,12 @@ std::string bytes_text(int64_t bytes) {
 // Of the time of a run, for reports and checkpoints.
 constexpr double kShareOfSteps = 0.97;
 
-// Steps that fit into `seconds`, scores among them; at least one.
+// Steps that fit into `seconds`, scores among them, one of which is at the end; at least one.
 int64_t fitting_steps(const recipe::Costs& costs, double seconds) {
   const double a_step =
       costs.seconds() / static_cast<double>(costs.steps);  // its share of scores included
-  return std::clamp<int64_t>(static_cast<int64_t>(seconds * kShareOfSteps / a_step), 1,
-                             costs.steps);
+  const double left = seconds * kShareOfSteps - costs.seconds_per_score;
+  return std::clamp<int64_t>(static_cast<int64_t>(left / a_step), 1, costs.steps);
 }
 
 void fit_memory(const Context& context, recipe::Config& config, recipe::Training& training,

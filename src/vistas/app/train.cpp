@@ -123,20 +123,25 @@ void print_settings(const Context& context, const recipe::Config& config,
   context.print(table.str(context.color, context.width) + "\n");
 }
 
-// A usage error unless all processes of the group have the same recipe and data.
-void check_same_in_group(const recipe::Config& config, const recipe::Training& training) {
-  const auto hash = [](uint64_t value) { return static_cast<int64_t>(value); };
-  const at::Tensor all = learn::Group::current().gather(at::tensor(
-      {hash(std::hash<std::string>{}(config.to_toml())), hash(training.fingerprint())}, at::kLong));
+// A usage error unless all processes of the group have the same `hash` of `what`.
+void check_same_in_group(const std::string& what, uint64_t hash) {
+  const at::Tensor all =
+      learn::Group::current().gather(at::full({1}, static_cast<int64_t>(hash), at::kLong));
   for (int64_t process = 1; process < all.size(0); ++process) {
-    for (int64_t column = 0; column < 2; ++column) {
-      if (all[process][column].equal(all[0][column])) continue;
-      throw Error(ErrorKind::usage,
-                  {.what = fmt::format("process {} of the group has another {} than the first",
-                                       process, column == 0 ? "recipe" : "data set"),
-                   .expected = "the same command and the same files on every machine"});
-    }
+    if (all[process].equal(all[0])) continue;
+    throw Error(ErrorKind::usage,
+                {.what = fmt::format("process {} of the group has another {} than the first",
+                                     process, what),
+                 .expected = "the same command and the same files on every machine"});
   }
+}
+
+// Opens the data, the same in all processes: what follows are calls that they make together.
+std::unique_ptr<recipe::Training> open_in_group(recipe::Config& config) {
+  check_same_in_group("recipe", std::hash<std::string>{}(config.to_toml()));
+  auto training = config.open();
+  check_same_in_group("data set", training->fingerprint());
+  return training;
 }
 
 // Process 0 of a group alone has a run.
@@ -173,11 +178,10 @@ TrainOutcome run_training(const Context& context, const RunFolder* run, learn::T
 // One run in `out`.
 TrainOutcome train_once(const Context& context, recipe::Config& config, const fs::path& out,
                         const Limits& limits) {
-  const auto training = config.open();
+  const auto training = open_in_group(config);
   keep_to(limits, context, config, *training);
   learn::Trainer trainer(training->parts());
   config.train.steps = trainer.total_steps();
-  check_same_in_group(config, *training);
   if (!learn::Group::current().first()) return run_training(context, nullptr, trainer, *training);
   const bool is_new = !fs::exists(out);
   const RunFolder run = RunFolder::create(out);
@@ -226,7 +230,7 @@ TrainOutcome resume_in(const Context& context, const TrainArguments& a, const fs
     merge_into(wanted, text_setting("data.path", a.input));
   }
   merge_for_resume(wanted, overrides(a));
-  const auto training = config->open();
+  const auto training = open_in_group(*config);
   const auto wanted_config = recipe::read_config(wanted);
   wanted_config->settle_as(*config);
   const auto changed = recipe::differences(*config, *wanted_config);
@@ -239,7 +243,6 @@ TrainOutcome resume_in(const Context& context, const TrainArguments& a, const fs
   }
   recipe::check_same_data(run, *training);
   learn::Trainer trainer(training->parts());
-  check_same_in_group(*config, *training);
   if (!learn::Group::current().first()) return run_training(context, nullptr, trainer, *training);
   if (run.has_checkpoint()) {
     trainer.resume(run);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
@@ -170,9 +171,9 @@ void print_trials(const Context& context, const tune::Space& space, const tune::
     const auto rank = [&](const tune::TrialRow& row) {
       const tune::Confirmed* c = confirmed(result, row.trial);
       const double mean = c == nullptr ? std::nan("") : c->summary().mean;
-      return std::isfinite(mean)       ? std::pair(2, mean)
-             : row.state == "complete" ? std::pair(1, row.value)
-                                       : std::pair(0, row.value);
+      return std::isfinite(mean)     ? std::pair(2, mean)
+             : std::isnan(row.value) ? std::pair(0, -std::numeric_limits<double>::infinity())
+                                     : std::pair(row.state == "complete" ? 1 : 0, row.value);
     };
     std::ranges::stable_sort(rows, std::greater(), rank);
   }

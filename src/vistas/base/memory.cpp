@@ -20,13 +20,15 @@ int64_t peak_memory_bytes() {
   return 0;
 }
 
-void reset_peak_memory() {
+bool reset_peak_memory() {
   if (mallctl != nullptr) {
     mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0);  // of all arenas
   } else {
     malloc_trim(0);
   }
-  std::ofstream("/proc/self/clear_refs") << "5";
+  std::ofstream clear("/proc/self/clear_refs");
+  clear << "5" << std::flush;
+  return clear.good();
 }
 
 }  // namespace vistas

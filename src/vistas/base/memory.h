@@ -8,8 +8,8 @@ namespace vistas {
 // The most resident memory since the process began, or since reset_peak_memory().
 int64_t peak_memory_bytes();
 
-// Gives memory that was freed back to the system and begins the peak anew. Where the system does
-// not allow that the old peak stays.
-void reset_peak_memory();
+// Gives memory that was freed back to the system and begins the peak anew; false where the system
+// does not allow that, and the old peak stays.
+bool reset_peak_memory();
 
 }  // namespace vistas

@@ -152,6 +152,12 @@ Fit fit_memory(Training& training, int64_t limit,
                         "and give it to all as --micro-batch and --set train.recompute"});
   }
   const learn::TrainOptions train = training.parts().train;
+  if (!reset_peak_memory()) {
+    throw Error(ErrorKind::resource,
+                {.what = "--fit-memory: /proc/self/clear_refs cannot be written, so that peaks of "
+                         "memory cannot be measured here",
+                 .fix = "Try settings with --micro-batch and --set train.recompute=true"});
+  }
   if (train.micro_batch > 0 || train.micro_tokens > 0 || train.recompute) {
     throw Error(ErrorKind::usage, {.what = "--fit-memory, which chooses how a batch is cut",
                                    .got = "a recipe or an option that says it",
@@ -176,6 +182,7 @@ Fit fit_memory(Training& training, int64_t limit,
   int64_t least = std::min(plain.peak(), lean ? lean->peak() : plain.peak());
   while (true) {
     if (fit.micro_batch == batch) fit.micro_batch = divisor(batch, batch - 1);
+    if (fit.micro_batch < 2) break;  // batch norm wants two
     progress(fmt::format("measuring {} of {} {}s", fit.micro_batch, batch, training.unit()));
     fit.memory = measure(
                      training,
@@ -187,13 +194,20 @@ Fit fit_memory(Training& training, int64_t limit,
                      .memory.peak;
     if (fit.memory <= target) return fit;
     least = std::min(least, fit.memory);
-    if (fit.micro_batch == 1) break;
-    fit.micro_batch = divisor(batch, fit.micro_batch * 3 / 4);
+    const int64_t next = divisor(batch, fit.micro_batch * 3 / 4);
+    if (lean && !fit.recompute && next < std::min(kFewest, batch)) {
+      fit = {divisor(batch, lean->most(target)), true};
+    } else if (next < 2 || next == fit.micro_batch) {
+      break;
+    } else {
+      fit.micro_batch = next;
+    }
   }
-  throw Error(ErrorKind::usage, {.what = "--fit-memory: nothing stays below it",
-                                 .got = megabytes(limit),
-                                 .expected = "at least " + megabytes(least),
-                                 .fix = "Use a smaller batch or encoder, or smaller views"});
+  throw Error(ErrorKind::usage,
+              {.what = "--fit-memory: nothing stays below it",
+               .got = megabytes(limit),
+               .expected = "at least " + megabytes(least),
+               .fix = "Use a smaller batch, one with more divisors, a smaller encoder or views"});
 }
 
 int64_t parse_bytes(const std::string& what, const std::string& text) {
@@ -216,8 +230,8 @@ int64_t parse_bytes(const std::string& what, const std::string& text) {
                 {.what = what, .got = text, .expected = "for example 512M, 4G or 4GiB"});
   }
   for (auto power = found - kUnits.begin(); power > 0; --power) value *= base;
-  if (!(value < 1e18)) {
-    throw Error(ErrorKind::usage, {.what = what, .got = text, .expected = "less than 1e18 bytes"});
+  if (!(value >= 1 && value < 1e18)) {
+    throw Error(ErrorKind::usage, {.what = what, .got = text, .expected = "1 to 1e18 bytes"});
   }
   return static_cast<int64_t>(value);
 }

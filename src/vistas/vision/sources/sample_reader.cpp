@@ -97,19 +97,26 @@ void SampleReader::note(Notes& notes, int64_t i, const std::string& text) const 
 }
 
 BadImages SampleReader::bad_images() const {
-  const auto first_ten = [](const Notes& notes) {
-    std::vector<std::string> texts;
+  return noted([](int64_t) { return true; });
+}
+
+BadImages SampleReader::bad_images_among(const std::vector<int64_t>& samples) const {
+  return noted([&](int64_t i) { return std::ranges::binary_search(samples, i); });
+}
+
+BadImages SampleReader::noted(const std::function<bool(int64_t)>& counts) const {
+  const auto add = [&](const Notes& notes, int64_t& count, std::vector<std::string>& first) {
     for (const auto& [i, text] : notes) {
-      if (texts.size() == kNamed) break;
-      texts.push_back(text);
+      if (!counts(i)) continue;
+      ++count;
+      if (first.size() < kNamed && !text.empty()) first.push_back(text);
     }
-    return texts;
   };
+  BadImages out;
   const std::lock_guard lock(mutex_);
-  return {.count = static_cast<int64_t>(bad_.size()),
-          .first = first_ten(bad_),
-          .damaged = static_cast<int64_t>(damaged_.size()),
-          .damaged_names = first_ten(damaged_)};
+  add(bad_, out.count, out.first);
+  add(damaged_, out.damaged, out.damaged_names);
+  return out;
 }
 
 }  // namespace vistas::vision

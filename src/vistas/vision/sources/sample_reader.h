@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -48,6 +49,8 @@ class SampleReader {
   Sample read(int64_t i, const ChooseBox& choose, Image& storage) const;
 
   BadImages bad_images() const;
+  // Only those among these samples, ascending.
+  BadImages bad_images_among(const std::vector<int64_t>& samples) const;
   const ImageSource& source() const { return *source_; }
 
  private:
@@ -56,6 +59,7 @@ class SampleReader {
 
   void check_kind(int64_t i, int channels, PixelType type) const;
   void note(Notes& notes, int64_t i, const std::string& text) const;
+  BadImages noted(const std::function<bool(int64_t)>& counts) const;
 
   std::shared_ptr<const ImageSource> source_;
   bool skip_;

@@ -41,7 +41,7 @@ Features collect(const ViewRecipe& preprocess, const std::shared_ptr<const Image
              : learn::RowRange{0, source->size()};
   std::vector<int64_t> own(static_cast<size_t>(range.end - range.begin));
   std::iota(own.begin(), own.end(), range.begin);
-  const auto some = std::make_shared<SomeSamples>(batches, std::move(own));
+  const auto some = std::make_shared<SomeSamples>(batches, own);
   const auto once = learn::Loader::once(some->size(), options.batch, threads);
   learn::Loader loader(some, once);
   Features out;
@@ -63,7 +63,7 @@ Features collect(const ViewRecipe& preprocess, const std::shared_ptr<const Image
     if (progress) progress(step * options.batch + batch.index.size(0), some->size());
   }
   out.values = at::cat(parts);
-  out.bad = batches->bad_images();
+  out.bad = batches->bad_images_among(own);
   return shared ? gathered(out) : out;
 }
 

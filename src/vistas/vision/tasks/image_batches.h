@@ -40,6 +40,9 @@ class ImageBatches : public learn::BatchMaker {
   double reading_seconds() const override { return 1e-9 * static_cast<double>(reading_.load()); }
 
   BadImages bad_images() const { return reader_.bad_images(); }
+  BadImages bad_images_among(const std::vector<int64_t>& samples) const {
+    return reader_.bad_images_among(samples);
+  }
 
  private:
   int64_t partner(int64_t sample, const DrawKey& key) const;

@@ -43,7 +43,9 @@ class PreprocessedBatches : public learn::BatchMaker {
     return batch;
   }
 
-  BadImages bad_images() const { return views_.bad_images(); }
+  BadImages bad_images_among(const std::vector<int64_t>& samples) const {
+    return views_.bad_images_among(samples);
+  }
 
  private:
   PlacedViews views_;
@@ -81,7 +83,7 @@ BadImages pass_over(const std::shared_ptr<const ImageSource>& source, const View
       own.push_back(i);
     }
   }
-  const auto some = std::make_shared<SomeSamples>(batches, std::move(own));
+  const auto some = std::make_shared<SomeSamples>(batches, own);
   const learn::LoaderOptions once = learn::Loader::once(some->size(), options.batch, threads);
   learn::Loader loader(some, once);
   std::vector<at::Tensor> rows;  // wanted sample, sample that was read, place, answer
@@ -109,7 +111,8 @@ BadImages pass_over(const std::shared_ptr<const ImageSource>& source, const View
     done += all[0].size(0);
     if (progress) progress(done, size);
   }
-  return shared ? gathered(batches->bad_images()) : batches->bad_images();
+  const BadImages bad = batches->bad_images_among(own);
+  return shared ? gathered(bad) : bad;
 }
 
 }  // namespace vistas::vision

@@ -55,6 +55,9 @@ class PlacedViews {
   int64_t size() const { return reader_->source().size(); }
   Extent extent() const { return {maker_->height(0), maker_->width(0)}; }
   BadImages bad_images() const { return reader_->bad_images(); }
+  BadImages bad_images_among(const std::vector<int64_t>& samples) const {
+    return reader_->bad_images_among(samples);
+  }
   // "pixels" of a batch, before any view is made.
   at::Tensor empty_pixels(int64_t rows) const;
 

@@ -23,7 +23,7 @@ class SomeSamples : public learn::BatchMaker {
   std::vector<int64_t> samples_;
 };
 
-// Those of all processes, by rank.
+// Those of all processes, by rank, each of which counts its own samples.
 BadImages gathered(const BadImages& own);
 
 }  // namespace vistas::vision
