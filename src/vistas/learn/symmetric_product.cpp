@@ -64,12 +64,12 @@ at::Tensor product_of(const SymmetricMatrix& a, const at::Tensor& table) {
 }
 
 at::Tensor product_of_group(const SymmetricMatrix& a, const at::Tensor& x) {
-  // Below, processes would wait for each other longer than they compute.
-  constexpr int64_t kManyProducts = 1 << 20;
+  // Products for each number that travels: below, the exchange takes longer than it saves.
+  constexpr int64_t kManyProducts = 128;
   const Group& group = Group::current();
   const int64_t width = x.size(1);
   if (group.alone() || width < group.size() ||
-      static_cast<int64_t>(a.columns->size()) * width < kManyProducts) {
+      static_cast<int64_t>(a.columns->size()) < kManyProducts * a.size()) {
     return product_of(a, x);
   }
   const auto [begin, end] = share_of_rows(width, group.rank(), group.size());

@@ -21,9 +21,9 @@ struct SymmetricMatrix {
 
 // y = A x with x [N, D] in float32, bfloat16 (sums in float32) or float64 on the CPU, y in its
 // type. As A is symmetric the gradient A g is the same product. The same bits for any number of
-// threads: each row is summed in the order of its columns. Processes of a group, which must all
-// hold the same x, compute some columns of y each and get all. Data error for another number of
-// rows.
+// threads: each row is summed in the order of its columns. Where rows have 128 values and more,
+// processes of a group, which must all hold the same x, compute some columns of y each and get all.
+// Data error for another number of rows.
 at::Tensor symmetric_product(const SymmetricMatrix& a, const at::Tensor& x);
 
 }  // namespace vistas::learn
