@@ -10,7 +10,6 @@
 #include "vistas/base/threads.h"
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
-#include "vistas/recipe/costs.h"
 #include "vistas/recipe/rates.h"
 
 namespace vistas::app {

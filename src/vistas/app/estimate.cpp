@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "vistas/app/shared.h"
 #include "vistas/base/error.h"
 #include "vistas/base/memory.h"
+#include "vistas/base/strings.h"
 #include "vistas/learn/group.h"
 #include "vistas/look/table.h"
 #include "vistas/look/text.h"
@@ -72,6 +75,35 @@ int64_t fitting_steps(const recipe::Costs& costs, double seconds) {
   return std::clamp<int64_t>(static_cast<int64_t>(left / a_step), 1, costs.steps);
 }
 
+// "1.5h": 1.5 and "h"; NaN where no number is in front.
+std::pair<double, std::string> number_and_unit(const std::string& text) {
+  size_t used = 0;
+  try {
+    const double value = std::stod(text, &used);
+    return {value, text.substr(used)};
+  } catch (const std::exception&) {
+    return {std::nan(""), ""};
+  }
+}
+
+// "4G", "512M", "1.5 GB" (powers of 1000) or "4GiB"; anything else is a usage error.
+int64_t parse_bytes(const std::string& text) {
+  auto [value, unit] = number_and_unit(text);
+  unit = ascii_lower(unit);
+  std::erase(unit, ' ');
+  const double base = unit.ends_with("ib") ? 1024 : 1000;
+  if (unit.ends_with("ib")) unit.resize(unit.size() - 2);
+  if (unit.ends_with('b')) unit.pop_back();
+  constexpr std::array<const char*, 5> kUnits = {"", "k", "m", "g", "t"};
+  const auto* found = std::ranges::find(kUnits, unit);
+  for (auto power = found - kUnits.begin(); power > 0; --power) value *= base;
+  if (found == kUnits.end() || !(value >= 1 && value < 1e18)) {
+    throw Error(ErrorKind::usage,
+                {.what = "--fit-memory", .got = text, .expected = "for example 512M, 4G or 4GiB"});
+  }
+  return static_cast<int64_t>(value);
+}
+
 void fit_memory(const Context& context, recipe::Config& config, recipe::Training& training,
                 int64_t limit) {
   StatusLine status(context);
@@ -108,32 +140,19 @@ void LimitArguments::add_options(CLI::App& app) {
 
 Limits LimitArguments::limits() const {
   return {.seconds = max_time.empty() ? 0 : parse_duration(max_time),
-          .memory = memory.empty() ? 0 : recipe::parse_bytes("--fit-memory", memory)};
+          .memory = memory.empty() ? 0 : parse_bytes(memory)};
 }
 
 double parse_duration(const std::string& text) {
-  size_t used = 0;
-  double value = -1;
-  try {
-    value = std::stod(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  const std::string unit = text.substr(used);
+  const auto [value, unit] = number_and_unit(text);
   const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
-  if (used == 0 || factor == 0 || !(value > 0)) {
+  if (factor == 0 || !(value > 0)) {
     throw Error(ErrorKind::usage, {.what = "--max-time",
                                    .got = text,
                                    .expected = "for example 90s, "
                                                "6m or 1.5h"});
   }
   return value * factor;
-}
-
-std::string negatives_text(const learn::Trainer& trainer, const recipe::Training& training,
-                           int64_t batch) {
-  return (trainer.spares_own_class() ? "at most " : "") +
-         std::to_string(trainer.negatives_per_anchor() + training.hard_negatives(batch));
 }
 
 std::string batch_text(const learn::TrainOptions& train, const std::string& unit) {

@@ -30,10 +30,6 @@ struct LimitArguments {
 // "90s", "6m", "1.5h" or plain seconds; anything else is a usage error.
 double parse_duration(const std::string& text);
 
-// "510", or "at most 510" where it depends on the classes in the batch.
-std::string negatives_text(const learn::Trainer& trainer, const recipe::Training& training,
-                           int64_t batch);
-
 // "8192 pictures, 128 in memory at once"
 std::string batch_text(const learn::TrainOptions& train, const std::string& unit);
 

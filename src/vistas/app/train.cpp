@@ -107,7 +107,7 @@ void print_settings(const Context& context, const recipe::Config& config,
   for (const auto& [name, value] : training.summary()) table.add({name, value});
   table.add({"parameters", fmt::format("{} with heads", trainer.parameters())});
   table.add({"method", fmt::format("{}, {} negatives an anchor", config.method_name,
-                                   negatives_text(trainer, training, config.train.batch))});
+                                   recipe::negatives_text(trainer, training, config.train.batch))});
   table.add({"steps", fmt::format("{} of {} ({:.1f} epochs)", trainer.total_steps(),
                                   batch_text(config.train, training.unit()),
                                   static_cast<double>(trainer.total_steps()) /

@@ -126,8 +126,8 @@ Error group_error(const std::exception& error) {
 }
 
 RowRange share_of_rows(int64_t rows, int64_t rank, int64_t size) {
-  const auto begin = [&](int64_t r) { return r * (rows / size) + std::min(r, rows % size); };
-  return {begin(rank), begin(rank + 1)};
+  const search::Chunk chunk = search::chunk_of(rows, rank, size);
+  return {chunk.begin, chunk.begin + chunk.rows};
 }
 
 std::optional<Place> place_from_environment() {

@@ -35,11 +35,9 @@ AutocastScope::AutocastScope(at::Device device, const std::string& precision)
   at::autocast::set_autocast_cache_enabled(false);
   at::autocast::set_autocast_enabled(type_, precision == "bf16");
   at::autocast::set_autocast_dtype(type_, at::kBFloat16);
-  at::autocast::increment_nesting();
 }
 
 AutocastScope::~AutocastScope() {
-  at::autocast::decrement_nesting();
   at::autocast::set_autocast_cache_enabled(cached_before_);
   at::autocast::set_autocast_enabled(type_, before_);
 }

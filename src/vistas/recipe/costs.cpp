@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <numeric>
 #include <utility>
@@ -11,7 +10,6 @@
 
 #include "vistas/base/error.h"
 #include "vistas/base/memory.h"
-#include "vistas/base/strings.h"
 #include "vistas/learn/group.h"
 
 namespace vistas::recipe {
@@ -24,6 +22,7 @@ double seconds_since(Clock::time_point start) {
 }
 
 std::string megabytes(int64_t bytes) {
+  if (bytes < 1'000'000) return fmt::format("{} bytes", bytes);
   return fmt::format("{:.0f} MB", static_cast<double>(bytes) / 1e6);
 }
 
@@ -47,8 +46,7 @@ Costs measure(Training& training, const std::function<void(learn::TrainOptions&)
   costs.parameters = trainer.parameters();
   costs.negatives_per_anchor =
       trainer.negatives_per_anchor() + training.hard_negatives(given.batch);
-  costs.negatives =
-      (trainer.spares_own_class() ? "at most " : "") + std::to_string(costs.negatives_per_anchor);
+  costs.negatives = negatives_text(trainer, training, given.batch);
   costs.recomputable = trainer.recomputable();
   const int64_t kept =
       given.keep_every > 0 ? costs.steps / costs.steps_per_epoch / given.keep_every : 0;
@@ -210,30 +208,9 @@ Fit fit_memory(Training& training, int64_t limit,
                .fix = "Use a smaller batch, one with more divisors, a smaller encoder or views"});
 }
 
-int64_t parse_bytes(const std::string& what, const std::string& text) {
-  size_t used = 0;
-  double value = -1;
-  try {
-    value = std::stod(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  std::string unit = ascii_lower(text.substr(used));
-  std::erase(unit, ' ');
-  const double base = unit.ends_with("ib") ? 1024 : 1000;
-  if (unit.ends_with("ib")) unit.resize(unit.size() - 2);
-  if (unit.ends_with('b')) unit.pop_back();
-  constexpr std::array<const char*, 5> kUnits = {"", "k", "m", "g", "t"};
-  const auto* found = std::ranges::find(kUnits, unit);
-  if (used == 0 || found == kUnits.end() || !(value > 0)) {
-    throw Error(ErrorKind::usage,
-                {.what = what, .got = text, .expected = "for example 512M, 4G or 4GiB"});
-  }
-  for (auto power = found - kUnits.begin(); power > 0; --power) value *= base;
-  if (!(value >= 1 && value < 1e18)) {
-    throw Error(ErrorKind::usage, {.what = what, .got = text, .expected = "1 to 1e18 bytes"});
-  }
-  return static_cast<int64_t>(value);
+std::string negatives_text(const learn::Trainer& trainer, const Training& training, int64_t batch) {
+  return (trainer.spares_own_class() ? "at most " : "") +
+         std::to_string(trainer.negatives_per_anchor() + training.hard_negatives(batch));
 }
 
 }  // namespace vistas::recipe

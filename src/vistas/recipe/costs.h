@@ -28,7 +28,7 @@ struct Costs {
   int64_t steps = 0, steps_per_epoch = 0, scores = 0;
   int64_t disk = 0, checkpoints = 0;  // bytes of all checkpoints that are kept, their number
   int64_t parameters = 0;
-  std::string negatives{};  // an anchor: "510", or "at most 510" where it depends on classes
+  std::string negatives{};  // negatives_text()
   int64_t negatives_per_anchor = 0;
   bool recomputable = false;  // whether train.recompute changes anything
 
@@ -55,8 +55,7 @@ struct Fit {
 Fit fit_memory(Training& training, int64_t limit,
                const std::function<void(const std::string&)>& progress);
 
-// "4G", "512M", "1.5 GB" (powers of 1000) or "4GiB"; anything else is a usage error that names
-// `what`.
-int64_t parse_bytes(const std::string& what, const std::string& text);
+// Negatives an anchor: "510", or "at most 510" where it depends on the classes in the batch.
+std::string negatives_text(const learn::Trainer& trainer, const Training& training, int64_t batch);
 
 }  // namespace vistas::recipe
