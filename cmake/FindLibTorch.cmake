@@ -54,6 +54,15 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
     # Only named by nothing, so the linker would drop it; loading it registers the CUDA kernels.
     list(APPEND _libraries -Wl,--no-as-needed "${_lib}/libtorch_cuda.so" "${_lib}/libc10_cuda.so"
       -Wl,--as-needed)
+    # What the process group of NCCL is compiled with: headers of packages beside the wheel's.
+    set(_nvidia "${VISTAS_TORCH}/../nvidia")
+    file(GLOB _cuda "${_nvidia}/cu*/include")
+    if(EXISTS "${_nvidia}/nccl/include/nccl.h" AND EXISTS "${_cuda}/crt/host_config.h"
+        AND EXISTS "${_cuda}/cccl/nv/target")
+      add_library(LibTorch::NCCL INTERFACE IMPORTED)
+      target_include_directories(LibTorch::NCCL SYSTEM INTERFACE
+        "${_nvidia}/nccl/include" "${_cuda}" "${_cuda}/cccl")
+    endif()
   endif()
   set_property(TARGET LibTorch::LibTorch PROPERTY INTERFACE_LINK_LIBRARIES "${_libraries}")
 endif()

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "support/options_round_trip.h"
+#include "support/other_device.h"
 #include "vistas/base/files.h"
 #include "vistas/contrast/similarity.h"
 
@@ -127,15 +128,14 @@ std::pair<LossInputs, at::Tensor> loss_on(const at::Device& device, const LossEn
   return {in, loss};
 }
 
-TEST(GpuLosses, AgreeWithTheCpu) {
-  if (!at::hasCUDA()) GTEST_SKIP() << "no CUDA device";
+void expect_as_on_the_cpu(const at::Device& device) {
   for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
     const double tolerance = type == at::kDouble ? 1e-10 : 1e-4;
     for (const LossEntry& entry : losses()) {
       SCOPED_TRACE(entry.name);
       const auto [expected, value] = loss_on(at::kCPU, entry, type);
-      const auto [inputs, got] = loss_on(at::kCUDA, entry, type);
-      EXPECT_TRUE(got.is_cuda());
+      const auto [inputs, got] = loss_on(device, entry, type);
+      EXPECT_EQ(got.device(), device);
       EXPECT_TRUE(is_same(got, value, tolerance)) << got << " against " << value;
       const auto agree = [&](const at::Tensor& x, const at::Tensor& y) {
         ASSERT_EQ(x.grad().defined(), y.grad().defined());
@@ -150,6 +150,15 @@ TEST(GpuLosses, AgreeWithTheCpu) {
       agree(inputs.predictions_b, expected.predictions_b);
     }
   }
+}
+
+TEST(Losses, AreTheSameOnAnotherDevice) {
+  expect_as_on_the_cpu(test::other_device_of(0));
+}
+
+TEST(GpuLosses, AgreeWithTheCpu) {
+  if (!at::hasCUDA()) GTEST_SKIP() << "no CUDA device";
+  expect_as_on_the_cpu({at::kCUDA, 0});
 }
 
 TEST(LossTable, OptionsSurviveTheWayThroughText) {

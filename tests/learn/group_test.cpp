@@ -8,6 +8,7 @@
 #include <map>
 
 #include "support/errors.h"
+#include "support/other_device_group.h"
 #include "support/processes.h"
 #include "vistas/contrast/losses.h"
 #include "vistas/contrast/similarity.h"
@@ -79,9 +80,34 @@ TEST(Group, RowsOfDifferentSizesAreRefused) {
       "rows of one size", ErrorKind::usage);
 }
 
-// Against one process with all rows; float32 channel rows take the fused way, the others not.
+TEST(Group, ExchangesWhatIsOnAnotherDevice) {
+  test::in_processes(2, [](int64_t rank) {
+    const Group& group = Group::current();
+    for (const int64_t size : {3, 100000}) {
+      at::Tensor t = at::full({size}, static_cast<double>(rank + 1), at::kFloat)
+                         .to(test::other_device_of(rank));
+      const auto rows = group.gather_rows({t.slice(0, 0, rank + 1)});
+      EXPECT_TRUE(rows[0].all.cpu().equal(at::tensor({1.f, 2.f, 2.f})));
+      group.sum_(t);
+      EXPECT_TRUE(t.cpu().equal(at::full({size}, 3.f)));
+      t.fill_(rank);
+      group.broadcast_(t);
+      EXPECT_TRUE(t.cpu().equal(at::zeros({size})));
+      EXPECT_FALSE(t.is_cpu());
+    }
+  });
+}
+
+struct NormCase {
+  bool elsewhere;
+  at::ScalarType type;
+};
+
+// Against one process with all rows; float32 channel rows of the CPU take the fused way, the others
+// not.
 TEST(Group, BatchNormIsThatOfAllRows) {
-  for (const auto type : {at::kFloat, at::kDouble}) {
+  for (const auto [elsewhere, type] :
+       {NormCase{false, at::kFloat}, NormCase{false, at::kDouble}, NormCase{true, at::kDouble}}) {
     at::manual_seed(1);
     const at::Tensor x = at::randn({7, 16, 3, 3}, type).contiguous(at::MemoryFormat::ChannelsLast);
     const at::Tensor pull = at::randn_like(x);
@@ -89,24 +115,24 @@ TEST(Group, BatchNormIsThatOfAllRows) {
     struct Result {
       at::Tensor y, dx, d_weight, d_bias, mean, var;
     };
-    const auto run = [&](int64_t begin, int64_t end) {
-      const auto leaf = [](const at::Tensor& t) { return t.clone().requires_grad_(); };
+    const auto run = [&](int64_t begin, int64_t end, const at::Device& device) {
+      const auto leaf = [&](const at::Tensor& t) { return t.clone().to(device).requires_grad_(); };
       const at::Tensor part = leaf(x.slice(0, begin, end)), w = leaf(weight), b = leaf(bias);
-      BatchNormState state{w, b, at::zeros({16}, type), at::ones({16}, type)};
+      BatchNormState state{w, b, at::zeros_like(w).detach(), at::ones_like(w).detach()};
       const at::Tensor y = batch_norm_act(part, state, {.relu = true});
-      (y * pull.slice(0, begin, end)).sum().backward();
+      (y * pull.slice(0, begin, end).to(device)).sum().backward();
       return Result{y.detach(), part.grad(),        w.grad(),
                     b.grad(),   state.running_mean, state.running_var};
     };
-    const Result whole = run(0, 7);
+    const Result whole = run(0, 7, at::kCPU);
     const double close = type == at::kFloat ? 1e-5 : 1e-12;
     test::in_processes(3, [&](int64_t rank) {
       const auto [begin, end] = share_of_rows(7, rank, 3);
-      Result part = run(begin, end);
+      Result part = run(begin, end, elsewhere ? test::other_device_of(rank) : at::kCPU);
       Group::current().sum_(part.d_weight);
       Group::current().sum_(part.d_bias);
       const auto near = [&](const at::Tensor& a, const at::Tensor& b) {
-        EXPECT_LE((a - b).abs().max().item<double>(), close);
+        EXPECT_LE((a.cpu() - b).abs().max().item<double>(), close);
       };
       near(part.y, whole.y.slice(0, begin, end));
       near(part.dx, whole.dx.slice(0, begin, end));

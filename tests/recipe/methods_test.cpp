@@ -16,6 +16,7 @@
 
 #include "support/errors.h"
 #include "support/options_round_trip.h"
+#include "support/other_device.h"
 #include "support/processes.h"
 #include "vistas/base/files.h"
 #include "vistas/base/random.h"
@@ -310,7 +311,7 @@ class NoBatchNorm : public vision::MapEncoder {
   // Of the left and of the right half alone.
   at::Tensor map(const at::Tensor& pixels) override {
     const at::Tensor small = at::adaptive_avg_pool2d(pixels, {8, 8});
-    const at::Tensor left = at::arange(8).lt(4).to(small.scalar_type());
+    const at::Tensor left = at::arange(8, small.options()).lt(4).to(small.scalar_type());
     return at::stack({features_of(small * left), features_of(small * (1 - left))}, 2).unsqueeze(2);
   }
   int64_t dim() const override { return 16; }
@@ -408,7 +409,7 @@ struct ThirdStep {
   std::map<std::string, at::Tensor> buffers;
 };
 
-ThirdStep third_step(const Variant& variant, int64_t micro_batch = 0) {
+ThirdStep third_step(const Variant& variant, const at::Device& device) {
   ImageConfig config = config_of(variant.method, variant.settings);
   const Fields fields = config.fields();
   for (const Field& field : fields.all()) {
@@ -416,23 +417,28 @@ ThirdStep third_step(const Variant& variant, int64_t micro_batch = 0) {
     if (field.name == "method.freeze_epochs") field.set(Value{.data = int64_t{0}});
   }
   learn::TrainParts parts = in_float64(config, 3);
-  parts.train.micro_batch = micro_batch;
+  parts.train.device = device.str();
   Watch watch;
   learn::Trainer(parts).run(nullptr, watch, watch.stop);
   ThirdStep out{
       .loss = watch.reports.back().loss, .gradients = take_gradients(*parts.method), .buffers = {}};
-  for (const auto& item : parts.method->named_buffers()) out.buffers[item.key()] = item.value();
+  for (auto& [name, gradient] : out.gradients) gradient = gradient.cpu();
+  for (const auto& item : parts.method->named_buffers()) {
+    out.buffers[item.key()] = item.value().cpu();
+  }
   return out;
 }
 
 TEST_P(VariantContract, ProcessesHaveTheLossAndGradientsOfTheWholeBatch) {
-  const ThirdStep whole = third_step(GetParam());
+  const ThirdStep whole = third_step(GetParam(), at::kCPU);
   const double largest = largest_of(whole.gradients);
   EXPECT_GT(largest, 1e-4);
-  for (const int64_t processes : {2, 3}) {  // 16 samples: 8 each; 6, 5 and 5
+  const auto compare = [&](int64_t processes, bool elsewhere) {
     test::in_processes(processes, [&](int64_t rank) {
-      const ThirdStep part = third_step(GetParam());
-      const std::string who = " in " + std::to_string(rank) + " of " + std::to_string(processes);
+      const ThirdStep part =
+          third_step(GetParam(), elsewhere ? test::other_device_of(rank) : at::kCPU);
+      const std::string who = " in " + std::to_string(rank) + " of " + std::to_string(processes) +
+                              (elsewhere ? " that have a device each" : "");
       EXPECT_NEAR(part.loss, whole.loss, 1e-8 * std::abs(whole.loss)) << who;
       ASSERT_EQ(part.gradients.size(), whole.gradients.size()) << who;
       for (const auto& [name, gradient] : whole.gradients) {
@@ -445,7 +451,10 @@ TEST_P(VariantContract, ProcessesHaveTheLossAndGradientsOfTheWholeBatch) {
         EXPECT_LE(error, 1e-8) << name << who;
       }
     });
-  }
+  };
+  compare(2, false);  // 16 samples: 8 each
+  compare(3, false);  // 6, 5 and 5
+  compare(2, true);
 }
 
 // Against every micro-batch embedded with a graph and one loss over all, in float32.
@@ -556,6 +565,27 @@ TEST_P(Contract, GpuLearnsAsTheCpuDoes) {
   // Rounding grows from step to step.
   EXPECT_NEAR(cuda.reports[0].loss, cpu.reports[0].loss, 1e-3 * std::abs(cpu.reports[0].loss));
   EXPECT_LT(mean_loss(cuda.reports, 9, 12), mean_loss(cuda.reports, 2, 4));
+}
+
+TEST_P(VariantContract, OtherDevicesLearnAndResumeAsTheCpuDoes) {
+  const auto trainer = [&](const std::string& device) {
+    return learn::Trainer(parts_of(config_of(GetParam().method, GetParam().settings), 3, device));
+  };
+  Watch cpu, some, rest;
+  trainer("cpu").run(nullptr, cpu, cpu.stop);
+  const RunFolder run = make_run("elsewhere");
+  some.stop_at = 2;
+  EXPECT_TRUE(trainer(test::kOtherDevice).run(&run, some, some.stop).stopped);
+  learn::Trainer again = trainer(test::kOtherDevice);
+  again.resume(run);
+  again.run(&run, rest, rest.stop);
+  // Rounding grows from step to step.
+  const auto near = [](double a, double b, double close) {
+    EXPECT_NEAR(a, b, close * std::abs(b));
+  };
+  near(some.reports[0].loss, cpu.reports[0].loss, 1e-4);
+  near(some.reports[1].loss, cpu.reports[1].loss, 1e-2);
+  near(rest.reports[0].loss, cpu.reports[2].loss, 1e-2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, Contract, testing::ValuesIn(names()),

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "vistas/recommend/methods/graph_contrast.h"
 #include "vistas/recommend/methods/ncl.h"
 #include "vistas/recommend/tasks/interaction_batches.h"
+#include "vistas/recommend/tasks/recommender.h"
 
 namespace vistas::recommend {
 namespace {
@@ -62,12 +64,14 @@ struct Trained {
   learn::NamedTensors weights;
 };
 
-Trained train(const std::string& name, const std::shared_ptr<const Interactions>& data) {
+Trained train(const std::string& name, const std::shared_ptr<const Interactions>& data,
+              const at::Device& device = at::kCPU) {
   learn::TrainParts parts;
   parts.method = method_of(name, *data);
   parts.data = std::make_shared<InteractionBatches>(data);
   parts.train = {
       .steps = 3, .batch = 101, .precision = "fp32", .loader_threads = 1, .log_every = 1};
+  parts.train.device = device.str();
   parts.optimizer.name = learn::OptimizerName::adam;
   parts.schedule.lr = 0.01;
   parts.whole_batches = true;
@@ -96,6 +100,47 @@ TEST(SharedGraph, ProcessesAreOneAlone) {
         }
       });
     }
+  }
+}
+
+TEST(SharedGraph, ProcessesThatHaveADeviceEachAreOneOnTheCpu) {
+  const auto data = many();
+  for (const std::string name : {"softmax", "bpr", "sgl", "simgcl", "xsimgcl", "ncl"}) {
+    SCOPED_TRACE(name);
+    const Trained alone = train(name, data);
+    test::in_processes(2, [&](int64_t rank) {
+      const Trained shared = train(name, data, test::other_device_of(rank));
+      for (size_t i = 0; i < alone.losses.size(); ++i) {
+        EXPECT_NEAR(shared.losses[i], alone.losses[i], 1e-3 * std::abs(alone.losses[i])) << i;
+      }
+    });
+  }
+}
+
+TEST(Collaborative, IsTheSameOnAnotherDevice) {
+  const auto data = many();
+  const InteractionBatches batches(data);
+  const learn::Batch batch = batches.make({5, 900, 17, 5, 3000}, 0);
+  Interactions nothing = *data;
+  nothing.starts.assign(kUsers + 1, 0);
+  nothing.item.clear();
+  for (const CollaborativeOptions& options :
+       {CollaborativeOptions{.loss = "softmax", .log_q = true},
+        CollaborativeOptions{.loss = "softmax", .negatives = 20},
+        CollaborativeOptions{.loss = "bsl"}, CollaborativeOptions{.loss = "direct_au"}}) {
+    std::vector<double> losses;
+    for (const at::Device& device : {at::Device(at::kCPU), test::other_device_of(0)}) {
+      const auto encoder =
+          std::make_shared<GraphEncoder>(graph_of(*data), kDim, GraphEncoderOptions{}, 1);
+      Collaborative method(encoder, options, 2);
+      method.to(device);
+      const learn::Batch there = batch.to(device);
+      const at::Tensor loss = method.loss(method.embed(there), there);
+      EXPECT_EQ(loss.device(), device);
+      losses.push_back(loss.item<double>());
+      EXPECT_GT(full_ranking(encoder->embed(*data), *data, {&nothing}, {10})[0].mean.recall, 0);
+    }
+    EXPECT_NEAR(losses[1], losses[0], 1e-4 * std::abs(losses[0])) << options.loss;
   }
 }
 

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "support/other_device.h"
 #include "vistas/recommend/encoders/tower_encoder.h"
 
 namespace vistas::recommend {
@@ -55,6 +56,22 @@ TEST(TowerEncoder, AddsRowsCategoriesAndNumbers) {
   // Nodes in any order: items are behind the three users.
   const at::Tensor mixed = encoder.forward({{{"node", at::tensor({5, 0, 3, 1}, at::kLong)}}});
   expect(mixed, at::stack({nodes.items[2], nodes.users[0], nodes.items[0], nodes.users[1]}));
+}
+
+TEST(TowerEncoder, IsTheSameOnAnotherDevice) {
+  std::vector<at::Tensor> rows, gradients;
+  for (const at::Device& device : {at::Device(at::kCPU), test::other_device_of(0)}) {
+    TowerEncoder encoder = make(0.5);
+    encoder.to(device);
+    at::manual_seed(1);
+    const at::Tensor node = at::tensor({5, 0, 3, 1}, at::kLong).to(device);
+    const at::Tensor out = encoder.forward({{{"node", node}}});
+    out.square().sum().backward();
+    rows.push_back(at::cat({out.detach(), encoder.embed(few()).items}).cpu());
+    gradients.push_back(encoder.named_parameters()["items.categories"].grad().cpu());
+  }
+  EXPECT_TRUE(at::allclose(rows[1], rows[0]));
+  EXPECT_TRUE(at::allclose(gradients[1], gradients[0]));
 }
 
 TEST(TowerEncoder, LeavesOutRowsInTrainingWhereFeaturesCanDo) {

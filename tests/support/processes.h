@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/other_device_group.h"
 #include "vistas/learn/group.h"
 #include "vistas/learn/tensors.h"
 #include "vistas/learn/trainer.h"
@@ -47,9 +48,10 @@ inline void in_processes(int64_t size, const std::function<void(int64_t rank)>& 
 }
 
 // Trains in float64, alone and in 2 and 3 processes: all have the same losses and end with the same
-// weights, but for `close`. Batches of float64 if the network wants such.
+// weights, but for `close`. Batches of float64 if the network wants such. With `elsewhere` also in
+// 2 processes that have a device each.
 inline void expect_same_in_processes(const std::function<learn::TrainParts()>& make_parts,
-                                     double close) {
+                                     double close, bool elsewhere = true) {
   struct Watch : learn::TrainObserver {
     void on_report(const learn::StepReport& report) override { losses.push_back(report.loss); }
     std::vector<double> losses;
@@ -58,9 +60,10 @@ inline void expect_same_in_processes(const std::function<learn::TrainParts()>& m
     std::vector<double> losses;
     learn::NamedTensors weights;
   };
-  const auto train = [&] {
+  const auto train = [&](const at::Device& device) {
     learn::TrainParts parts = make_parts();
     parts.train.log_every = 1;
+    parts.train.device = device.str();
     const auto method = parts.method;
     for (auto& [name, tensor] : learn::named_tensors(*method)) {
       if (tensor.is_floating_point()) tensor.set_data(tensor.to(at::kDouble));
@@ -69,21 +72,24 @@ inline void expect_same_in_processes(const std::function<learn::TrainParts()>& m
     learn::Trainer(std::move(parts)).run(nullptr, watch, std::atomic<bool>{false});
     return Trained{watch.losses, learn::named_tensors(*method)};
   };
-  const Trained whole = train();
+  const Trained whole = train(at::kCPU);
   EXPECT_GE(whole.losses.size(), 3U);  // from the second step on gradients travel in buckets
-  for (const int64_t processes : {2, 3}) {
-    in_processes(processes, [&](int64_t) {
-      const Trained part = train();
+  const auto compare = [&](int64_t processes, bool on_devices) {
+    in_processes(processes, [&](int64_t rank) {
+      const Trained part = train(on_devices ? other_device_of(rank) : at::kCPU);
       ASSERT_EQ(part.losses.size(), whole.losses.size());
       for (size_t i = 0; i < whole.losses.size(); ++i) {
         EXPECT_NEAR(part.losses[i], whole.losses[i], close) << "step " << i;
       }
       for (size_t i = 0; i < whole.weights.size(); ++i) {
         const auto& [name, weights] = whole.weights[i];
-        EXPECT_TRUE(at::allclose(part.weights[i].second, weights, 10 * close, close)) << name;
+        EXPECT_TRUE(at::allclose(part.weights[i].second.cpu(), weights, 10 * close, close)) << name;
       }
     });
-  }
+  };
+  compare(2, false);
+  compare(3, false);
+  if (elsewhere) compare(2, true);
 }
 
 }  // namespace vistas::test

@@ -8,6 +8,7 @@
 
 #include "support/errors.h"
 #include "support/options_round_trip.h"
+#include "support/other_device.h"
 #include "vistas/learn/precision.h"
 #include "vistas/text/encoders/packed.h"
 
@@ -62,6 +63,32 @@ TEST(Transformer, LeavesPaddingOut) {
     at::Tensor other = texts.ids.clone();
     other[0].slice(0, 5).fill_(1'000'000);  // no id at all: must not be read
     EXPECT_TRUE(at::equal(encoder.encode(other, texts.length), all));
+  }
+}
+
+TEST(Transformer, IsTheSameOnAnotherDevice) {
+  const Texts texts;
+  for (const auto family : {TransformerFamily::bert, TransformerFamily::mpnet}) {
+    TransformerOptions options = small();
+    options.family = family;
+    options.pooling = pooling_names();
+    std::vector<at::Tensor> trained, frozen, gradients;
+    for (const at::Device& device : {at::Device(at::kCPU), test::other_device_of(0)}) {
+      Transformer encoder(options, 1);
+      widen(encoder);
+      encoder.eval();
+      encoder.to(device);
+      const at::Tensor out = encoder.encode(texts.ids.to(device), texts.length.to(device));
+      const at::Tensor pull = at::randn(out.sizes(), at::detail::createCPUGenerator(5));
+      (out * pull.to(device)).sum().backward();
+      trained.push_back(out.detach().cpu());
+      gradients.push_back(encoder.parameters().front().grad().cpu());
+      const at::NoGradGuard no_grad;
+      frozen.push_back(encoder.frozen("fp32")(texts.ids.to(device), texts.length.to(device)).cpu());
+    }
+    EXPECT_LE(largest(trained[1] - trained[0]), 1e-4);
+    EXPECT_LE(largest(frozen[1] - frozen[0]), 1e-4);
+    EXPECT_LE(largest(gradients[1] - gradients[0]), 1e-4 * largest(gradients[0]));
   }
 }
 

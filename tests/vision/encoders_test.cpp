@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "support/other_device.h"
 #include "support/pictures.h"
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
@@ -34,6 +35,28 @@ TEST(Encoders, EveryEntryTrains) {
       ASSERT_TRUE(item.value().grad().defined()) << item.key();
       EXPECT_TRUE(item.value().grad().isfinite().all().item<bool>()) << item.key();
     }
+  }
+}
+
+TEST(Encoders, EveryEntryIsTheSameOnAnotherDevice) {
+  const at::Tensor pixels = at::randn({3, 2, 32, 32});
+  for (const EncoderEntry& entry : encoder_table()) {
+    SCOPED_TRACE(entry.name);
+    std::vector<at::Tensor> features, gradients;
+    for (const at::Device& device : {at::Device(at::kCPU), test::other_device_of(0)}) {
+      EncoderOptions options = small(entry.name);
+      options.width = 16;  // LibTorch's strided 1x1 convolutions of fewer channels are wrong
+      const auto net = make_encoder(options, 1);
+      net->eval();
+      net->to(device);
+      features.push_back(net->forward(pixels.to(device)));
+      const at::Tensor pull = at::randn({3, net->dim()}, at::detail::createCPUGenerator(5));
+      (features.back() * pull.to(device)).sum().backward();
+      gradients.push_back(net->parameters().front().grad().cpu());
+    }
+    EXPECT_TRUE(at::allclose(features[1].cpu(), features[0], 1e-3, 1e-5));
+    EXPECT_TRUE(at::allclose(gradients[1], gradients[0], 1e-3,
+                             1e-4 * gradients[0].abs().max().item<double>()));
   }
 }
 

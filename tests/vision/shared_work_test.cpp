@@ -61,6 +61,9 @@ TEST(SharedWork, EachProcessEmbedsItsPictures) {
     });
     EXPECT_EQ(encoder->seen, processes > kPictures ? processes * kPictures : kPictures);
   }
+  FeatureOptions elsewhere = options;
+  elsewhere.device = test::kOtherDevice;
+  EXPECT_TRUE(at::allclose(extract_features(bundle, source, elsewhere).values, whole.values));
 }
 
 TEST(SharedWork, ListsOfASharedSearchAreThoseOfOneAlone) {

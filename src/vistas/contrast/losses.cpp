@@ -119,7 +119,8 @@ at::Tensor drawn_items(const LossInputs& in, const SampledSoftmaxOptions& option
   return sampled_softmax(in.a, in.b, in.negative, options);
 }
 at::Tensor catalogue(const LossInputs& in, const ItemSoftmaxOptions& options) {
-  return item_softmax(in.a, in.b, at::arange(in.a.size(0), at::kLong), options);
+  return item_softmax(in.a, in.b, at::arange(in.a.size(0), in.a.options().dtype(at::kLong)),
+                      options);
 }
 at::Tensor labelled_views(const LossInputs& in, const SupConOptions& options) {
   return sup_con(in.a, in.b, in.labels, options);

@@ -48,8 +48,9 @@ struct JoinedStatistics {
 };
 
 JoinedStatistics join(const at::Tensor& mean, const at::Tensor& variance, double n) {
+  const at::Tensor wide_mean = mean.to(at::kDouble);
   const at::Tensor all = Group::current().gather(
-      at::cat({mean.to(at::kDouble), variance.to(at::kDouble), at::full({1}, n, at::kDouble)}));
+      at::cat({wide_mean, variance.to(at::kDouble), at::full({1}, n, wide_mean.options())}));
   const int64_t channels = mean.numel();
   const at::Tensor means = all.narrow(1, 0, channels);
   const at::Tensor counts = all.narrow(1, 2 * channels, 1), total = counts.sum();
@@ -191,6 +192,7 @@ struct JoinedNorm : torch::autograd::Function<JoinedNorm> {
     const at::Tensor scale = weight ? by_channel(*weight) : at::ones_like(inverse);
     context->save_for_backward({normal, inverse, scale});
     context->saved_data["n"] = all.n;
+    context->saved_data["group"] = reinterpret_cast<int64_t>(&Group::current());
     context->saved_data["affine"] = weight.has_value();
     const at::Tensor y = normal * scale;
     return (bias ? y + by_channel(*bias) : y).to(given.scalar_type());
@@ -203,7 +205,7 @@ struct JoinedNorm : torch::autograd::Function<JoinedNorm> {
     const std::vector<int64_t> others = all_but_channels(normal);
     const at::Tensor sums = at::stack({g.sum(others), (g * normal).sum(others)});
     at::Tensor all = sums.clone();
-    Group::current().sum_(all);
+    reinterpret_cast<const Group*>(context->saved_data["group"].toInt())->sum_(all);
     all = all / context->saved_data["n"].toDouble();
     const at::Tensor dx =
         scale * inverse * (g - all[0].view(scale.sizes()) - normal * all[1].view(scale.sizes()));

@@ -1,19 +1,28 @@
 #include "vistas/learn/group.h"
 
 #define USE_C10D_GLOO  // as LibTorch was built: shows ProcessGroupGloo
+#ifdef VISTAS_NCCL
+#define USE_C10D_NCCL  // shows ProcessGroupNCCL
+#endif
 
 #include <ATen/ATen.h>
+#include <ATen/DeviceAccelerator.h>
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <exception>
 #include <torch/csrc/distributed/c10d/FileStore.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#ifdef VISTAS_NCCL
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+#endif
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <utility>
 
 #include "vistas/base/error.h"
 
@@ -55,19 +64,26 @@ struct Launcher {
   const char* rank;
   const char* size;
   const char* local_size;  // if this equals the size, all are on one machine
+  const char* local_rank;
 };
 
 const std::vector<Launcher>& launchers() {
   static const std::vector<Launcher> all{
-      {"torchrun", {"RANK"}, "RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"},
-      {"torchrun", {"WORLD_SIZE"}, "RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"},
+      {"torchrun", {"RANK"}, "RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "LOCAL_RANK"},
+      {"torchrun", {"WORLD_SIZE"}, "RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "LOCAL_RANK"},
       {"Open MPI",
        {"OMPI_COMM_WORLD_SIZE"},
        "OMPI_COMM_WORLD_RANK",
        "OMPI_COMM_WORLD_SIZE",
-       "OMPI_COMM_WORLD_LOCAL_SIZE"},
-      {"MPICH", {"PMI_SIZE"}, "PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS"},
-      {"SLURM", {"SLURM_STEP_ID", "SLURM_NTASKS"}, "SLURM_PROCID", "SLURM_NTASKS", ""}};
+       "OMPI_COMM_WORLD_LOCAL_SIZE",
+       "OMPI_COMM_WORLD_LOCAL_RANK"},
+      {"MPICH", {"PMI_SIZE"}, "PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS", "MPI_LOCALRANKID"},
+      {"SLURM",
+       {"SLURM_STEP_ID", "SLURM_NTASKS"},
+       "SLURM_PROCID",
+       "SLURM_NTASKS",
+       "",
+       "SLURM_LOCALID"}};
   return all;
 }
 
@@ -111,6 +127,15 @@ c10::intrusive_ptr<c10d::ProcessGroup> processes_of(const c10::intrusive_ptr<c10
   auto processes = c10::make_intrusive<c10d::ProcessGroup>(store, rank, size);
   processes->setBackend(c10::DeviceType::CPU, c10d::ProcessGroup::BackendType::GLOO, gloo);
   processes->setDefaultBackend(c10d::ProcessGroup::BackendType::GLOO);
+#ifdef VISTAS_NCCL
+  if (at::hasCUDA() && at::accelerator::deviceCount() > 0) {
+    const auto for_gpus = c10d::ProcessGroupNCCL::Options::create();
+    for_gpus->timeout = kTimeout;
+    const c10::intrusive_ptr<c10d::Backend> nccl = c10::make_intrusive<c10d::ProcessGroupNCCL>(
+        c10::make_intrusive<c10d::PrefixStore>("nccl", store), rank, size, for_gpus);
+    processes->setBackend(c10::DeviceType::CUDA, c10d::ProcessGroup::BackendType::NCCL, nccl);
+  }
+#endif
   return processes;
 }
 
@@ -164,6 +189,7 @@ std::optional<Place> place_from_environment() {
                  .got = std::to_string(place.rank),
                  .expected = fmt::format("less than {} = {}", found->size, place.size)});
   }
+  if (is_set(found->local_rank)) place.local_rank = number(found->local_rank, 0);
   place.port = is_set("MASTER_PORT") ? number("MASTER_PORT", 1, kLastPort) : kPort;
   place.has_store = variable("TORCHELASTIC_USE_AGENT_STORE") == "True";
   if (is_set("TORCHELASTIC_RESTART_COUNT"))
@@ -175,6 +201,14 @@ std::optional<Place> place_from_environment() {
 const Group& Group::current() {
   static const Group one;
   return joined != nullptr ? *joined : one;
+}
+
+bool Group::has_nccl() {
+#ifdef VISTAS_NCCL
+  return true;
+#else
+  return false;
+#endif
 }
 
 void Group::sum_(at::Tensor& t) const {
@@ -215,7 +249,7 @@ double Group::broadcast(double value) const {
 
 at::Tensor Group::gather(const at::Tensor& t) const {
   if (alone()) return t.unsqueeze(0);
-  at::Tensor mine = bytes_of(t.detach()), all = at::empty({size_ * mine.numel()}, at::kByte);
+  at::Tensor mine = bytes_of(t.detach()), all = at::empty({size_ * mine.numel()}, mine.options());
   carry_out([&] { return processes_->all_gather_single(all, mine)->wait(); });
   auto shape = t.sizes().vec();
   shape.insert(shape.begin(), size_);
@@ -254,7 +288,7 @@ std::vector<Group::Rows> Group::gather_rows(const std::vector<at::Tensor>& local
                    .expected = "rows of one size"});
     }
     const at::Tensor mine = bytes_of(local[i].detach());
-    at::Tensor padded = at::zeros({rows.max().item<int64_t>() * row}, at::kByte);
+    at::Tensor padded = at::zeros({rows.max().item<int64_t>() * row}, mine.options());
     padded.narrow(0, 0, mine.numel()).copy_(mine);
     const at::Tensor all = gather(padded);
     std::vector<at::Tensor> parts;
@@ -269,8 +303,14 @@ std::vector<Group::Rows> Group::gather_rows(const std::vector<at::Tensor>& local
   return out;
 }
 
+GroupScope::GroupScope(const Group& group) : before_(std::exchange(joined, &group)) {}
+
+GroupScope::~GroupScope() {
+  joined = before_;
+}
+
 Membership::Membership(const Place& place) {
-  const auto store = carry_out([&]() -> c10::intrusive_ptr<c10d::Store> {
+  const auto store = carry_out([&] {
     c10d::TCPStoreOptions options;
     options.port = static_cast<uint16_t>(place.port);
     options.isServer = place.rank == 0 && !place.has_store;
@@ -279,38 +319,32 @@ Membership::Membership(const Place& place) {
     const auto tcp = c10::make_intrusive<c10d::TCPStore>(place.address, options);
     return c10::make_intrusive<c10d::PrefixStore>(fmt::format("vistas/{}", place.restarts), tcp);
   });
-  group_.rank_ = place.rank;
-  group_.size_ = place.size;
-  const auto processes = carry_out([&] {
-    return processes_of(store, static_cast<int>(place.rank), static_cast<int>(place.size));
-  });
-  group_.processes_ = {processes.get(), [processes](c10d::ProcessGroup*) {}};
-  join();
+  group_.local_rank_ = place.local_rank;
+  join(store, place.rank, place.size);
 }
 
 Membership::Membership(int64_t rank, int64_t size, const std::string& file) {
+  join(c10::make_intrusive<c10d::FileStore>(file, static_cast<int>(size)), rank, size);
+}
+
+void Membership::join(const c10::intrusive_ptr<c10d::Store>& store, int64_t rank, int64_t size) {
   group_.rank_ = rank;
   group_.size_ = size;
-  const auto store = c10::make_intrusive<c10d::FileStore>(file, static_cast<int>(size));
   const auto processes = carry_out(
       [&] { return processes_of(store, static_cast<int>(rank), static_cast<int>(size)); });
   group_.processes_ = {processes.get(), [processes](c10d::ProcessGroup*) {}};
-  join();
-}
-
-void Membership::join() {
   // One that has nothing to do would leave while others are still connecting to it.
   group_.any(false);
   static Silence silence;
-  joined = &group_;
   c10::WarningUtils::set_warning_handler(&silence);
+  joined_ = std::make_unique<GroupScope>(group_);
   partners_ = std::make_unique<GroupPartners>(group_);
   sharing_ = std::make_unique<search::PartnersScope>(*partners_);
 }
 
 Membership::~Membership() {
-  joined = nullptr;
   c10::WarningUtils::set_warning_handler(nullptr);
+  if (std::uncaught_exceptions() == 0) group_.processes_->shutdown();
 }
 
 }  // namespace vistas::learn

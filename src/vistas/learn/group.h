@@ -1,4 +1,5 @@
-// Processes that train one encoder together, each with a part of every batch: c10d's Gloo.
+// Processes that train one encoder together, each with a part of every batch: c10d's Gloo for what
+// is in the memory of CPUs, its NCCL for that of GPUs.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,7 +16,8 @@
 
 namespace c10d {
 class ProcessGroup;
-}
+class Store;
+}  // namespace c10d
 
 namespace vistas::learn {
 
@@ -29,7 +31,8 @@ RowRange share_of_rows(int64_t rows, int64_t rank, int64_t size);
 // Where a process stands among those that were started together.
 struct Place {
   int64_t rank = 0, size = 1;
-  std::string address;  // of the process of rank 0
+  int64_t local_rank = 0;  // among the processes of this machine
+  std::string address;     // of the process of rank 0
   int64_t port = 0;
   bool has_store = false;  // the launcher keeps the store; else rank 0 does
   int64_t restarts = 0;    // how often the launcher has started the processes anew
@@ -40,15 +43,19 @@ struct Place {
 std::optional<Place> place_from_environment();
 
 // The processes of this thread's group. Every process must make the same calls in the same order.
-// Tensors are those of the CPU, of one shape and type in all processes unless said otherwise; no
-// gradients pass. If a process ends, the calls of the others throw a resource error.
+// Tensors are of one shape and type in all processes unless said otherwise, on the CPU or, with
+// NCCL, on a GPU for each process; no gradients pass. If a process ends, the calls of the others
+// throw a resource error.
 class Group {
  public:
   // The group of this thread: it is alone unless a Membership is alive.
   static const Group& current();
+  // Whether this build can exchange what is on GPUs.
+  static bool has_nccl();
 
   int64_t rank() const { return rank_; }
   int64_t size() const { return size_; }
+  int64_t local_rank() const { return local_rank_; }
   bool alone() const { return size_ == 1; }
   bool first() const { return rank_ == 0; }
 
@@ -71,8 +78,21 @@ class Group {
 
  private:
   friend class Membership;
-  int64_t rank_ = 0, size_ = 1;
+  int64_t rank_ = 0, size_ = 1, local_rank_ = 0;
   std::shared_ptr<c10d::ProcessGroup> processes_;
+};
+
+// While alive, `group` is that of this thread: gradients on a GPU are computed in another thread
+// than that of the forward pass.
+class GroupScope {
+ public:
+  explicit GroupScope(const Group& group);
+  ~GroupScope();
+  GroupScope(const GroupScope&) = delete;
+  GroupScope& operator=(const GroupScope&) = delete;
+
+ private:
+  const Group* before_;
 };
 
 // What to throw for an exception out of c10d.
@@ -90,9 +110,10 @@ class Membership {
   Membership& operator=(const Membership&) = delete;
 
  private:
-  void join();
+  void join(const c10::intrusive_ptr<c10d::Store>& store, int64_t rank, int64_t size);
 
   Group group_;
+  std::unique_ptr<GroupScope> joined_;
   std::unique_ptr<search::Partners> partners_;
   std::unique_ptr<search::PartnersScope> sharing_;
 };

@@ -7,7 +7,8 @@
 
 namespace vistas::learn {
 
-// "auto": CUDA where LibTorch finds one, otherwise the CPU. An unusable choice is a usage error.
+// "auto": CUDA where LibTorch finds one, otherwise the CPU. Processes of a group that share a
+// machine take a GPU each. An unusable choice is a usage error.
 at::Device choose_device(const std::string& name);
 
 // "auto": bf16 where the device multiplies it in hardware, otherwise fp32.

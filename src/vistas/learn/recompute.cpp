@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "vistas/learn/batch_norm.h"
+#include "vistas/learn/group.h"
 #include "vistas/learn/precision.h"
 
 namespace vistas::learn {
@@ -53,6 +54,7 @@ struct Kept : torch::CustomClassHolder {
   at::Generator generator;
   at::Tensor state;
   std::string precision;
+  const Group* group = nullptr;
 };
 
 struct Recomputed : torch::autograd::Function<Recomputed> {
@@ -65,6 +67,7 @@ struct Recomputed : torch::autograd::Function<Recomputed> {
     kept->state = generator_state(kept->generator);
     kept->precision =
         at::autocast::is_autocast_enabled(inputs.front().device().type()) ? "bf16" : "fp32";
+    kept->group = &Group::current();
     context->save_for_backward(inputs);
     context->saved_data["kept"] = at::IValue::make_capsule(kept);
     return kept->segment(inputs);
@@ -87,6 +90,7 @@ struct Recomputed : torch::autograd::Function<Recomputed> {
       const Redraw redraw(kept.generator, kept.state);
       const AutocastScope autocast(inputs.front().device(), kept.precision);
       const RunningStatisticsShare rest(0);
+      const GroupScope group(*kept.group);
       const at::AutoGradMode with_graph(true);
       output = kept.segment(inputs);
     }

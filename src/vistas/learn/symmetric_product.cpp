@@ -6,6 +6,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "vistas/base/error.h"
 #include "vistas/learn/group.h"
@@ -46,7 +47,20 @@ void multiply(const SymmetricMatrix& a, const at::Tensor& x, const at::Tensor& y
   });
 }
 
+at::Tensor product_elsewhere(const SymmetricMatrix& a, const at::Tensor& x) {
+  MatrixOnDevice& there = *a.elsewhere;
+  if (!there.values.defined() || there.values.device() != x.device()) {
+    const auto moved = [&x](const auto& values) { return at::tensor(values).to(x.device()); };
+    there = {moved(*a.starts), moved(*a.columns).to(at::kLong), moved(*a.values)};
+  }
+  constexpr int64_t kSum = 0;
+  return std::get<0>(at::_embedding_bag_forward_only(
+      x.contiguous(), there.columns, there.starts, /*scale_grad_by_freq=*/false, kSum,
+      /*sparse=*/false, there.values.to(x.scalar_type()), /*include_last_offset=*/true));
+}
+
 at::Tensor product_of(const SymmetricMatrix& a, const at::Tensor& table) {
+  if (!table.is_cpu()) return product_elsewhere(a, table);
   constexpr int64_t kMultiple = 16;  // of the kernels' widths
   const int64_t width = table.size(1);
   const int64_t padded = (width + kMultiple - 1) / kMultiple * kMultiple;
@@ -105,16 +119,15 @@ struct Product : Function<Product> {
 }  // namespace
 
 at::Tensor symmetric_product(const SymmetricMatrix& a, const at::Tensor& x) {
-  const bool fits = x.dim() == 2 && x.size(0) == a.size() && x.is_cpu() &&
+  const bool fits = x.dim() == 2 && x.size(0) == a.size() &&
                     (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16 ||
                      x.scalar_type() == at::kDouble);
   if (!fits) {
     throw Error(
         ErrorKind::data,
         {.what = "table to multiply",
-         .got = fmt::format("{} of {} on {}", c10::str(x.sizes()), c10::toString(x.scalar_type()),
-                            x.device().str()),
-         .expected = fmt::format("{} rows of float32, bfloat16 or float64 on the CPU", a.size())});
+         .got = fmt::format("{} of {}", c10::str(x.sizes()), c10::toString(x.scalar_type())),
+         .expected = fmt::format("{} rows of float32, bfloat16 or float64", a.size())});
   }
   return Product::apply(x, a);
 }

@@ -36,11 +36,13 @@ void check_group(const TrainOptions& o, const at::Device& device) {
                  .got = fmt::format("{} samples, {} processes", o.batch, processes),
                  .expected = "a sample or more for each"});
   }
-  if (processes > 1 && !device.is_cpu()) {
-    throw Error(ErrorKind::usage, {.what = "train.device with several processes",
-                                   .got = device.str(),
-                                   .expected = "cpu: they exchange what is in its memory",
-                                   .fix = "Start one process, or --device cpu"});
+  if (processes > 1 && device.is_cuda() && !Group::has_nccl()) {
+    throw Error(ErrorKind::usage,
+                {.what = "train.device with several processes",
+                 .got = device.str() + ", in a build without NCCL",
+                 .expected = "cpu",
+                 .fix = "Start one process, or --device cpu; ./dev build on a machine with a GPU "
+                        "brings NCCL"});
   }
   if (processes > 1 && o.micro_tokens > 0) {
     throw Error(ErrorKind::usage, {.what = "train.micro_tokens with several processes",

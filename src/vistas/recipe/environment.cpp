@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "vistas/base/threads.h"
+#include "vistas/learn/group.h"
 
 namespace vistas::recipe {
 namespace {
@@ -47,6 +48,7 @@ Value environment() {
   table["threads"] = Value{.data = int64_t{at::get_num_threads()}};
   table["cuda_devices"] =
       Value{.data = at::hasCUDA() ? int64_t{at::detail::getCUDAHooks().deviceCount()} : int64_t{0}};
+  table["nccl"] = Value{.data = learn::Group::has_nccl()};
   return Value{.data = table};
 }
 

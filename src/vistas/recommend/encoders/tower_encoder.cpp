@@ -44,12 +44,19 @@ Tower::Tower(const at::Tensor& seen, const Features& features, int64_t dim, doub
   }
 }
 
+void Tower::to(at::Device device, bool non_blocking) {
+  torch::nn::Module::to(device, non_blocking);
+  for (at::Tensor* t : {&seen_, &described_, &starts_, &category_, &number_}) {
+    if (t->defined()) *t = t->to(device, non_blocking);
+  }
+}
+
 // 1 where the row of its own counts.
 at::Tensor Tower::kept(const at::Tensor& ids) const {
   const at::Tensor seen = seen_.index_select(0, ids);
   if (!is_training() || id_dropout_ == 0) return seen;
-  const at::Tensor dropped = at::rand({ids.size(0)}) < id_dropout_;
-  return seen * (1 - described_.index_select(0, ids) * dropped.to(at::kFloat));
+  const at::Tensor dropped = (at::rand({ids.size(0)}) < id_dropout_).to(seen.options());
+  return seen * (1 - described_.index_select(0, ids) * dropped);
 }
 
 at::Tensor Tower::forward(const at::Tensor& ids) const {
@@ -59,8 +66,8 @@ at::Tensor Tower::forward(const at::Tensor& ids) const {
     const at::Tensor count = starts_.index_select(0, ids + 1) - begin;
     // The entries of all rows below each other.
     const at::Tensor offsets = count.cumsum(0) - count;
-    const at::Tensor place =
-        at::arange(count.sum().item<int64_t>()) + (begin - offsets).repeat_interleave(count);
+    const at::Tensor place = at::arange(count.sum().item<int64_t>(), ids.options()) +
+                             (begin - offsets).repeat_interleave(count);
     constexpr int64_t kMean = 1;
     out = out + std::get<0>(at::embedding_bag(categories_, category_.index_select(0, place),
                                               offsets, /*scale_grad_by_freq=*/false, kMean));
@@ -71,7 +78,7 @@ at::Tensor Tower::forward(const at::Tensor& ids) const {
 
 at::Tensor Tower::all() const {
   const at::NoGradGuard no_grad;
-  return forward(at::arange(rows()));
+  return forward(at::arange(rows(), seen_.options().dtype(at::kLong)));
 }
 
 TowerEncoder::TowerEncoder(const Interactions& train, const TowerFeatures& features, int64_t dim,

@@ -44,6 +44,8 @@ class Tower : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& ids) const;  // [B] int64 -> [B, dim]
   at::Tensor all() const;                           // [N, dim], without gradients
   int64_t rows() const { return seen_.size(0); }
+  using torch::nn::Module::to;
+  void to(at::Device device, bool non_blocking) override;
 
  private:
   at::Tensor kept(const at::Tensor& ids) const;

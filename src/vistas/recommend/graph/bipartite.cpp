@@ -86,7 +86,9 @@ BipartiteGraph BipartiteGraph::with_edges(const Keep& keep) const {
     });
   });
   BipartiteGraph out = *this;
-  out.adjacency_.values = std::make_shared<const std::vector<float>>(std::move(values));
+  out.adjacency_ = {.starts = adjacency_.starts,
+                    .columns = adjacency_.columns,
+                    .values = std::make_shared<const std::vector<float>>(std::move(values))};
   return out;
 }
 

@@ -33,6 +33,12 @@ void move_row(float* x, const uint16_t* bits, int64_t width, double size) {
 }  // namespace
 
 void add_noise(const at::Tensor& x, double size, const DrawKey& key) {
+  if (!x.is_cpu()) {
+    const at::Tensor copy = x.cpu();
+    add_noise(copy, size, key);
+    x.copy_(copy);
+    return;
+  }
   const int64_t rows = x.size(0), width = x.size(1);
   const int64_t together = std::max<int64_t>(1, kNumbers / width);
   float* values = x.mutable_data_ptr<float>();

@@ -35,9 +35,10 @@ at::Tensor log_shares(const BipartiteGraph& graph) {
 at::Tensor draw_strangers(const BipartiteGraph& graph, const at::Tensor& users, uint64_t key) {
   const auto& starts = *graph.adjacency().starts;
   const auto& columns = *graph.adjacency().columns;
-  at::Tensor drawn = at::empty_like(users);
+  const at::Tensor of_cpu = users.cpu();
+  at::Tensor drawn = at::empty_like(of_cpu);
   auto* out = drawn.mutable_data_ptr<int64_t>();
-  const auto* user = users.const_data_ptr<int64_t>();
+  const auto* user = of_cpu.const_data_ptr<int64_t>();
   for (int64_t i = 0; i < users.size(0); ++i) {
     Draws draws({.seed = key, .epoch = 0, .sample = static_cast<uint64_t>(i)});
     const auto begin = columns.begin() + starts[static_cast<size_t>(user[i])];
@@ -47,7 +48,7 @@ at::Tensor draw_strangers(const BipartiteGraph& graph, const at::Tensor& users, 
       if (!std::binary_search(begin, end, static_cast<int32_t>(out[i]))) break;
     }
   }
-  return drawn;
+  return drawn.to(users.device());
 }
 
 at::Tensor draw_items(const BipartiteGraph& graph, int64_t count, uint64_t key) {
@@ -104,7 +105,7 @@ Collaborative::Nodes Collaborative::nodes_of(const learn::Batch& batch) const {
   const BipartiteGraph& graph = encoder_->graph();
   if (options_.loss == "bpr") out.negatives = draw_strangers(graph, out.users, batch.key);
   if (options_.loss == "softmax" && options_.negatives > 0) {
-    out.negatives = draw_items(graph, options_.negatives, batch.key);
+    out.negatives = draw_items(graph, options_.negatives, batch.key).to(out.users.device());
   }
   return out;
 }
@@ -172,7 +173,7 @@ at::Tensor Collaborative::softmax(const at::Tensor& users, const at::Tensor& ite
   }
   return contrast::in_batch_softmax(
       users, items, {.temperature = options_.temperature, .similarity = options_.similarity},
-      log_share_.index_select(0, batch.group), group);
+      log_share_.to(batch.group.device()).index_select(0, batch.group), group);
 }
 
 int64_t Collaborative::negatives(int64_t batch) const {

@@ -14,7 +14,8 @@ constexpr uint32_t kViews = 1 << 16;
 
 // The rows begin .. end of the table but those of `nodes`.
 at::Tensor all_but(const at::Tensor& table, int64_t begin, int64_t end, const at::Tensor& nodes) {
-  const at::Tensor others = at::ones({end - begin}, at::kBool).index_fill_(0, nodes - begin, 0);
+  const at::Tensor others =
+      at::ones({end - begin}, nodes.options().dtype(at::kBool)).index_fill_(0, nodes - begin, 0);
   return at::embedding(table, others.nonzero().squeeze(1) + begin);
 }
 

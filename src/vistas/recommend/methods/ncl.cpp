@@ -19,7 +19,7 @@ at::Tensor first_centres(const at::Tensor& rows, int64_t count, uint64_t seed) {
   Draws draws({.seed = seed});
   auto order = draws.permutation(rows.size(0));
   order.resize(static_cast<size_t>(count));
-  return rows.index_select(0, at::tensor(order, at::kLong));
+  return rows.index_select(0, at::tensor(order, at::kLong).to(rows.device()));
 }
 
 }  // namespace

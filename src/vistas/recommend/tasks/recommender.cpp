@@ -21,7 +21,8 @@ std::vector<measure::ListScores> full_ranking(const NodeEmbeddings& nodes,
                                               const std::vector<const Interactions*>& seen,
                                               const std::vector<int64_t>& ks) {
   const FullRanking ranking(measured, seen);
-  return ranking.scores(ranking.lists(nodes, std::ranges::max(ks)).indices, ks);
+  const NodeEmbeddings here{nodes.users.cpu(), nodes.items.cpu()};
+  return ranking.scores(ranking.lists(here, std::ranges::max(ks)).indices, ks);
 }
 
 std::vector<measure::ListScores> rank_test(const NodeEncoder& encoder, const Split& split,
