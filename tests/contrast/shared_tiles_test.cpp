@@ -4,12 +4,10 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <barrier>
 #include <functional>
-#include <thread>
 #include <vector>
 
+#include "support/partners.h"
 #include "vistas/contrast/info_nce.h"
 #include "vistas/contrast/nt_xent.h"
 #include "vistas/contrast/siglip.h"
@@ -17,46 +15,6 @@
 
 namespace vistas::contrast {
 namespace {
-
-// What threads that share exchange.
-struct Table {
-  explicit Table(int64_t parts) : all(static_cast<size_t>(parts)), barrier(parts) {}
-  std::vector<at::Tensor> all;
-  std::barrier<> barrier;
-  std::atomic<int64_t> exchanges{0};
-};
-
-class Partner : public search::Partners {
- public:
-  Partner(Table& table, int64_t part) : table_(table), part_(part) {}
-  int64_t part() const override { return part_; }
-  int64_t parts() const override { return static_cast<int64_t>(table_.all.size()); }
-  void sum_(at::Tensor& t) const override { t.copy_(gather(t).sum(0)); }
-  at::Tensor gather(const at::Tensor& t) const override {
-    table_.all[static_cast<size_t>(part_)] = t.clone();
-    table_.barrier.arrive_and_wait();
-    const at::Tensor stacked = at::stack(table_.all);
-    table_.barrier.arrive_and_wait();
-    ++table_.exchanges;
-    return stacked;
-  }
-
- private:
-  Table& table_;
-  int64_t part_;
-};
-
-// Calls run(partner) in `parts` threads; how often each has exchanged something.
-int64_t together(int64_t parts, const std::function<void(const search::Partners&)>& run) {
-  Table table(parts);
-  {
-    std::vector<std::jthread> threads;
-    for (int64_t part = 0; part < parts; ++part) {
-      threads.emplace_back([&, part] { run(Partner(table, part)); });
-    }
-  }
-  return table.exchanges / parts;
-}
 
 std::unique_ptr<PairTiles> alone(PairSet pairs) {
   return pair_tiles(std::move(pairs));
@@ -92,7 +50,7 @@ void check_one(const PairSet& pairs) {
   const auto [attended, means] = whole->attend();
   for (const int64_t parts : {2, 3, 4, 5}) {
     SCOPED_TRACE(parts);
-    together(parts, [&](const search::Partners& partner) {
+    test::together(parts, [&](const search::Partners& partner) {
       const auto shared = shared_tiles(pairs, partner, alone);
       const auto got = shared->log_sums(true);
       expect_near(got.rows, sums.rows);
@@ -209,14 +167,14 @@ TEST(SharedTiles, LossesOfManyPairsShareThem) {
   for (const auto& [name, loss] : losses) {
     SCOPED_TRACE(name);
     const Result whole = run(loss);
-    const int64_t exchanges = together(3, [&, &loss = loss](const search::Partners& partner) {
+    const int64_t exchanges = test::together(3, [&, &loss = loss](const search::Partners& partner) {
       const search::PartnersScope scope(partner);
       const Result shared = run(loss);
       EXPECT_NEAR(shared.loss, whole.loss, 1e-11 * std::abs(whole.loss));
       for (size_t i = 0; i < 2; ++i) expect_near(shared.gradients[i], whole.gradients[i]);
     });
     EXPECT_GE(exchanges, 2);
-    EXPECT_EQ(search::PartnersScope::current(), nullptr);
+    EXPECT_EQ(search::PartnersScope::current(int64_t{1} << 40), nullptr);
   }
 }
 

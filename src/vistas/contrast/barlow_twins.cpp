@@ -2,8 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "vistas/contrast/pairs.h"
 #include "vistas/contrast/precision.h"
+#include "vistas/contrast/shared_rows.h"
 
 namespace vistas::contrast {
 namespace {
@@ -15,8 +19,16 @@ at::Tensor standardised(const at::Tensor& z, double eps) {
 
 // Sum over all i, j of (a^T b)_ij^2 = sum of (a a^T) o (b b^T), by the smaller of the matrices.
 at::Tensor squared_products(const at::Tensor& a, const at::Tensor& b) {
-  if (a.size(0) < a.size(1)) return (at::mm(a, a.t()) * at::mm(b, b.t())).sum();
-  return at::mm(a.t(), b).square().sum();
+  const int64_t n = a.size(0), d = a.size(1), smaller = std::min(n, d);
+  return sum_of_rows(smaller, n * d * smaller, {a, b},
+                     [n, d](int64_t begin, int64_t end, const std::vector<at::Tensor>& z) {
+                       if (n >= d)
+                         return at::mm(z[0].t().slice(0, begin, end), z[1]).square().sum();
+                       const auto products = [&](const at::Tensor& x) {
+                         return at::mm(x.slice(0, begin, end), x.t());
+                       };
+                       return (products(z[0]) * products(z[1])).sum();
+                     });
 }
 
 }  // namespace

@@ -202,13 +202,10 @@ std::unique_ptr<PairTiles> own_tiles(PairSet pairs) {
 }  // namespace
 
 std::unique_ptr<PairTiles> pair_tiles(PairSet pairs) {
-  // Below, partners would wait for each other longer than they compute.
-  constexpr int64_t kManyProducts = 1 << 23;
-  const search::Partners* partners = search::PartnersScope::current();
   const int64_t columns = pairs.y.defined() ? pairs.y.size(0) : pairs.x.size(0);
-  const bool pays = pairs.x.numel() * columns >= kManyProducts;
-  return partners != nullptr && pays ? shared_tiles(pairs, *partners, own_tiles)
-                                     : own_tiles(std::move(pairs));
+  const search::Partners* partners = search::PartnersScope::current(pairs.x.numel() * columns);
+  return partners != nullptr ? shared_tiles(pairs, *partners, own_tiles)
+                             : own_tiles(std::move(pairs));
 }
 
 }  // namespace vistas::contrast

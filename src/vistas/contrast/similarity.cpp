@@ -4,16 +4,22 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <vector>
+
 #include "vistas/base/error.h"
 #include "vistas/contrast/precision.h"
+#include "vistas/contrast/shared_rows.h"
 
 namespace vistas::contrast {
 namespace {
 
 // |x|^2 + |y|^2 - 2 xy would be faster and lose the exact zero of equal rows.
 at::Tensor distances(const at::Tensor& x, const at::Tensor& y, double p) {
-  constexpr int64_t kWithoutMatrixProduct = 2;
-  return at::cdist(x, y, p, kWithoutMatrixProduct);
+  return each_of_rows(x.size(0), x.numel() * y.size(0), {x, y},
+                      [p](int64_t begin, int64_t end, const std::vector<at::Tensor>& z) {
+                        constexpr int64_t kWithoutMatrixProduct = 2;
+                        return at::cdist(z[0].slice(0, begin, end), z[1], p, kWithoutMatrixProduct);
+                      });
 }
 
 }  // namespace

@@ -2,8 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "vistas/contrast/pairs.h"
 #include "vistas/contrast/precision.h"
+#include "vistas/contrast/shared_rows.h"
 
 namespace vistas::contrast {
 namespace {
@@ -18,8 +22,13 @@ Spread spread(const at::Tensor& z, double eps) {
   const at::Tensor centred = z - z.mean(0, true);
   const at::Tensor variances = centred.square().sum(0) / (n - 1);
   // x^T x and x x^T have the same sum of squares.
-  const at::Tensor products = n < d ? at::mm(centred, centred.t()) : at::mm(centred.t(), centred);
-  const at::Tensor all = (products / (n - 1)).square().sum();
+  const int64_t smaller = std::min(n, d);
+  const at::Tensor all =
+      sum_of_rows(smaller, n * d * smaller, {centred},
+                  [n, d](int64_t begin, int64_t end, const std::vector<at::Tensor>& in) {
+                    const at::Tensor x = n < d ? in[0] : in[0].t();
+                    return (at::mm(x.slice(0, begin, end), x.t()) / (n - 1)).square().sum();
+                  });
   return {at::relu(1 - (variances + eps).sqrt()).mean(), (all - variances.square().sum()) / d};
 }
 

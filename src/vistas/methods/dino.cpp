@@ -7,6 +7,7 @@
 
 #include "vistas/base/random.h"
 #include "vistas/contrast/dino.h"
+#include "vistas/contrast/shared_rows.h"
 #include "vistas/contrast/similarity.h"
 #include "vistas/contrast/swav.h"
 
@@ -33,9 +34,20 @@ PrototypeLayer::PrototypeLayer(int64_t dim, int64_t prototypes, uint64_t seed) {
   weight = register_parameter("weight", at::empty({prototypes, dim}).normal_(0, 0.02, generator));
 }
 
-at::Tensor PrototypeLayer::forward(const at::Tensor& z, bool frozen) const {
-  return contrast::prototype_scores(z, contrast::unit_rows(frozen ? weight.detach() : weight));
+namespace {
+
+// Rows [begin, end) of every view through a last layer.
+std::vector<at::Tensor> outputs_of(const std::vector<at::Tensor>& views, const at::Tensor& weight,
+                                   int64_t begin, int64_t end) {
+  const at::Tensor prototypes = contrast::unit_rows(weight);
+  std::vector<at::Tensor> out;
+  for (const at::Tensor& z : views) {
+    out.push_back(contrast::prototype_scores(z.slice(0, begin, end), prototypes));
+  }
+  return out;
 }
+
+}  // namespace
 
 Dino::Dino(std::shared_ptr<learn::Encoder> encoder, std::shared_ptr<learn::Encoder> teacher,
            const DinoOptions& options, uint64_t seed)
@@ -73,23 +85,35 @@ double Dino::teacher_temperature() const {
 }
 
 at::Tensor Dino::loss(const learn::Embeddings& embeddings, const learn::Batch&) {
-  learn::require_views(embeddings.live.size(), 2, "DINO");
+  const auto& [live, fixed] = embeddings;
+  learn::require_views(live.size(), 2, "DINO");
   // Without a gradient the optimiser leaves the last layer alone, momentum and decay included.
   const bool frozen = progress().epochs() < options_.freeze_epochs;
-  std::vector<at::Tensor> outputs;
-  for (const at::Tensor& z : embeddings.live) outputs.push_back(student_last_->forward(z, frozen));
-  teacher_outputs_.clear();
-  for (const at::Tensor& z : embeddings.fixed) {
-    teacher_outputs_.push_back(teacher_last_->forward(z));
-  }
-  return contrast::dino(teacher_outputs_, outputs, center_,
-                        {.student_temperature = options_.student_temperature,
-                         .teacher_temperature = teacher_temperature()});
+  const at::Tensor weight = frozen ? student_last_->weight.detach() : student_last_->weight;
+  std::vector<at::Tensor> inputs = live;
+  inputs.push_back(weight);
+  const int64_t rows = live[0].size(0);
+  const auto views = static_cast<int64_t>(live.size() + fixed.size());
+  // The loss, then the mean of the teacher's outputs.
+  const auto part = [&](int64_t begin, int64_t end, const std::vector<at::Tensor>& in) {
+    const double share = static_cast<double>(end - begin) / static_cast<double>(rows);
+    const auto student = outputs_of({in.begin(), in.end() - 1}, in.back(), begin, end);
+    const auto teacher = outputs_of(fixed, teacher_last_->weight, begin, end);
+    const at::Tensor loss = contrast::dino(teacher, student, center_,
+                                           {.student_temperature = options_.student_temperature,
+                                            .teacher_temperature = teacher_temperature()});
+    const at::Tensor mean = contrast::updated_center(center_, teacher, /*momentum=*/0);
+    return at::cat({loss.view(1), mean.view(-1).to(loss.scalar_type())}) * share;
+  };
+  const at::Tensor sums = contrast::sum_of_rows(rows, rows * views * weight.numel(), inputs, part);
+  teacher_mean_ = sums.slice(0, 1).detach();
+  return sums[0];
 }
 
 void Dino::after_step(const learn::Progress& progress) {
   const at::NoGradGuard no_grad;
-  center_.copy_(contrast::updated_center(center_, teacher_outputs_, options_.center_momentum));
+  center_.copy_(
+      contrast::updated_center(center_, {teacher_mean_.view({1, -1})}, options_.center_momentum));
   learn::follow_student(*teacher_, *student_, options_.teacher, progress);
   learn::follow_student(*teacher_last_, *student_last_, options_.teacher, progress);
 }

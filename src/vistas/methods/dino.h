@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <vector>
 
 #include "vistas/base/options.h"
 #include "vistas/learn/branch.h"
@@ -37,8 +36,6 @@ class PrototypeLayer : public torch::nn::Module {
  public:
   PrototypeLayer(int64_t dim, int64_t prototypes, uint64_t seed);
 
-  at::Tensor forward(const at::Tensor& z, bool frozen = false) const;  // [B, dim] -> [B, K]
-
   at::Tensor weight;  // [K, dim]
 };
 
@@ -67,7 +64,7 @@ class Dino : public learn::Method {
   std::shared_ptr<PrototypeLayer> student_last_, teacher_last_;
   DinoOptions options_;
   at::Tensor center_;
-  std::vector<at::Tensor> teacher_outputs_;  // of the step at hand
+  at::Tensor teacher_mean_;  // of the outputs of the step at hand
 };
 
 }  // namespace vistas::methods

@@ -26,7 +26,9 @@ class PartnersScope {
   PartnersScope(const PartnersScope&) = delete;
   PartnersScope& operator=(const PartnersScope&) = delete;
 
-  static const Partners* current();  // null where no scope is alive
+  // Null where no scope is alive, or where there is so little to do, `products` of two numbers,
+  // that partners would wait for each other longer than they compute.
+  static const Partners* current(int64_t products);
 
  private:
   const Partners* before_;
@@ -37,5 +39,8 @@ struct Chunk {
   int64_t begin = 0, rows = 0;
 };
 Chunk chunk_of(int64_t rows, int64_t part, int64_t parts);
+
+// All `rows` rows, where `own` are those of this one's chunk.
+at::Tensor gather_chunks(const Partners& partners, const at::Tensor& own, int64_t rows);
 
 }  // namespace vistas::search

@@ -163,22 +163,6 @@ std::vector<Hit> best_of(std::span<const float> scores, int64_t k, OpenRows open
   return heap;
 }
 
-// The lists of all queries, where this one has found those of its chunk.
-void gather_lists(const Partners& partners, int64_t k, TopK& out) {
-  const int64_t queries = out.indices.size(0), parts = partners.parts();
-  const int64_t most = chunk_of(queries, 0, parts).rows;
-  for (at::Tensor* lists : {&out.indices, &out.scores}) {
-    const Chunk own = chunk_of(queries, partners.part(), parts);
-    const at::Tensor padded = at::zeros({most, k}, lists->options());
-    padded.narrow(0, 0, own.rows).copy_(lists->narrow(0, own.begin, own.rows));
-    const at::Tensor all = partners.gather(padded);
-    for (int64_t part = 0; part < parts; ++part) {
-      const Chunk chunk = chunk_of(queries, part, parts);
-      lists->narrow(0, chunk.begin, chunk.rows).copy_(all[part].narrow(0, 0, chunk.rows));
-    }
-  }
-}
-
 }  // namespace
 
 TopK top_k(const at::Tensor& queries, const at::Tensor& bank, int64_t k, Metric metric,
@@ -195,10 +179,7 @@ TopK top_k(const at::Tensor& queries, const at::Tensor& bank, int64_t k, Metric 
   check_filter(filter, q.size(0), b.size(0));
   const Search search(q, b, std::min(k, b.size(0)), metric);
   TopK out = empty_result(q.size(0), search.k);
-  // Below, partners would wait for each other longer than they compute.
-  constexpr int64_t kManyProducts = 1 << 23;
-  const Partners* partners = PartnersScope::current();
-  if (q.numel() * b.size(0) < kManyProducts) partners = nullptr;
+  const Partners* partners = PartnersScope::current(q.numel() * b.size(0));
   const Chunk own = partners == nullptr ? Chunk{0, q.size(0)}
                                         : chunk_of(q.size(0), partners->part(), partners->parts());
   // A block for every thread, and at most some 4 million candidates a thread, however large k is.
@@ -214,7 +195,11 @@ TopK top_k(const at::Tensor& queries, const at::Tensor& bank, int64_t k, Metric 
                    out);
     }
   });
-  if (partners != nullptr) gather_lists(*partners, search.k, out);
+  if (partners != nullptr) {
+    for (at::Tensor* lists : {&out.indices, &out.scores}) {
+      *lists = gather_chunks(*partners, lists->narrow(0, own.begin, own.rows), q.size(0));
+    }
+  }
   return out;
 }
 
