@@ -37,12 +37,12 @@ class Group(support.ProgramTest):
         return ["train", "data", "--out", run, *SETTINGS, *more]
 
     @classmethod
-    def processes(cls, *arguments, of_each=((), ())):
+    def processes(cls, *arguments, of_each=((), ()), environment=None):
         """One command in several processes, as a launcher starts them."""
         port, out = free_port(), []
         for rank, more in enumerate(of_each):
             place = {"RANK": rank, "WORLD_SIZE": len(of_each), "MASTER_ADDR": "127.0.0.1",
-                     "MASTER_PORT": port, "OMP_NUM_THREADS": 1}
+                     "MASTER_PORT": port, "OMP_NUM_THREADS": 1, **(environment or {})}
             out.append(subprocess.Popen(
                 [support.PROGRAM, *map(str, arguments), *more], cwd=cls.folder,
                 env={**support.ENVIRONMENT, **{k: str(v) for k, v in place.items()}},
@@ -112,6 +112,32 @@ class Group(support.ProgramTest):
         self.assertEqual(process.returncode, 0, out)
         self.assertIn("going on at step", out)
         self.check_as_whole("again")
+
+    def test_segmenters_that_are_started_again_go_on(self):
+        support.make_masked(self.folder / "masks")
+        tiny = support.settings([*support.TINY_DENSE, "train.log_every=1"])
+        train = ["segment", "train", "scratch", "--data", "masks", "--epochs", "40", *tiny, "--out",
+                 "segmenter"]
+        killed = self.processes(*train)
+        self.wait_for_step("segmenter", 3)
+        for process in killed:
+            process.kill()
+        self.wait(killed)
+        again = self.wait(self.processes(*train, environment={"TORCHELASTIC_RESTART_COUNT": 1}))
+        self.assertEqual([r.code for r in again], [0, 0], again[0])
+        log = (self.folder / "segmenter/log.txt").read_text()
+        self.assertIn("resumed at step", log)
+
+    def test_memory_is_kept_to_together(self):
+        wide = ["train", "data", *support.settings([
+            "encoder.name=resnet18", "encoder.width=16", "encoder.stem=cifar", "train.batch=64",
+            "train.precision=fp32"])]
+        whole = self.shared(*wide, "--dry-run", processes=2)
+        peak, fixed = whole["peak_memory_bytes"], whole["memory"]["program"]
+        limit = int(fixed + 0.6 * (peak - fixed))
+        fit = self.shared(*wide, "--dry-run", "--fit-memory", str(limit), processes=2)
+        self.assertLess(fit["peak_memory_bytes"], 1.03 * limit)
+        self.assertTrue(fit["recompute"] or fit["micro_batch"] > 0, fit)
 
     def test_processes_with_other_recipes_are_refused(self):
         for more, word in ((("--set", "schedule.lr=0.2"), "recipe"), (("--data", "data/train"), "")):

@@ -262,6 +262,16 @@ bool holds_training(const fs::path& folder) {
   return RunFolder::holds_run(folder) || RunFolder::holds_run(folder / kChoice);
 }
 
+// Goes on with the training in `out`, whichever of its two runs it has come to.
+TrainOutcome resume_training(const Context& context, const TrainArguments& a, const fs::path& out) {
+  const fs::path choice = out / kChoice;
+  if (RunFolder::holds_run(out) || !RunFolder::holds_run(choice)) {
+    return resume_in(context, a, out);
+  }
+  const TrainOutcome chosen = resume_in(context, a, choice);
+  return chosen.stopped ? chosen : train_again(context, out);
+}
+
 int resume(const Context& context, const TrainArguments& a) {
   if (a.limits.any()) {
     throw Error(ErrorKind::usage,
@@ -269,13 +279,7 @@ int resume(const Context& context, const TrainArguments& a) {
                  .expected = "--resume alone: length and memory of a run are fixed when it begins",
                  .fix = "To end earlier, stop it with Ctrl-C; it can go on later"});
   }
-  const fs::path choice = fs::path(a.resume) / kChoice;
-  if (RunFolder::holds_run(a.resume) || !RunFolder::holds_run(choice)) {
-    return report_training(context, a.resume, resume_in(context, a, a.resume));
-  }
-  const TrainOutcome chosen = resume_in(context, a, choice);
-  return report_training(context, a.resume,
-                         chosen.stopped ? chosen : train_again(context, a.resume));
+  return report_training(context, a.resume, resume_training(context, a, a.resume));
 }
 
 // The settings of a recipe with this method, by group with default and range.
@@ -295,15 +299,7 @@ std::string settings_help(const TrainArguments& a) {
 }
 
 int train(const Context& context, const TrainArguments& a) {
-  const auto place = learn::place_from_environment();
   const fs::path out = a.out.empty() ? default_out(a) : a.out;
-  const bool restarted = place && place->restarts > 0 && a.resume.empty();
-  if (restarted && learn::Group::current().any(holds_training(out))) {
-    TrainArguments again = a;
-    again.resume = out.string();
-    again.limits = {};
-    return resume(context, again);
-  }
   if (a.list_settings) {
     context.print(settings_help(a));
     return 0;
@@ -334,6 +330,10 @@ std::unique_ptr<recipe::Config> config_for(const std::string& input, const Value
 
 TrainOutcome train_into(const Context& context, recipe::Config& config, const fs::path& out,
                         const Limits& limits) {
+  const auto place = learn::place_from_environment();
+  if (place && place->restarts > 0 && learn::Group::current().any(holds_training(out))) {
+    return resume_training(context, {}, out);
+  }
   if (learn::Group::current().first()) RunFolder::check_free(out);
   if (!config.chooses_length()) return train_once(context, config, out, limits);
   const TrainOutcome chosen =

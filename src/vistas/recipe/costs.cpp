@@ -1,5 +1,6 @@
 #include "vistas/recipe/costs.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,6 +25,12 @@ double seconds_since(Clock::time_point start) {
 std::string megabytes(int64_t bytes) {
   if (bytes < 1'000'000) return fmt::format("{} bytes", bytes);
   return fmt::format("{:.0f} MB", static_cast<double>(bytes) / 1e6);
+}
+
+// The largest of all processes.
+int64_t most_of_group(int64_t value) {
+  const at::Tensor own = at::full({1}, value, at::kLong);
+  return learn::Group::current().gather(own).max().item<int64_t>();
 }
 
 Costs measure(Training& training, const std::function<void(learn::TrainOptions&)>& change,
@@ -57,7 +64,7 @@ Costs measure(Training& training, const std::function<void(learn::TrainOptions&)
   memory.parameters = trainer.parameter_bytes() - memory.remembered;
   memory.gradients = trainer.gradient_bytes();
   memory.optimizer = trainer.optimizer_bytes();
-  memory.peak = peak_memory_bytes();
+  memory.peak = most_of_group(peak_memory_bytes());
   memory.activations =
       std::max<int64_t>(0, memory.peak - memory.program - memory.remembered - memory.parameters -
                                memory.gradients - memory.optimizer);
@@ -72,20 +79,25 @@ int64_t divisor(int64_t batch, int64_t most) {
   return d;
 }
 
-// Peaks with `samples` of them at once, few first, and what follows from them.
+// What a process of the group has of a batch.
+int64_t largest_share(int64_t batch) {
+  return learn::share_of_rows(batch, 0, learn::Group::current().size()).end;
+}
+
+// Peaks with `samples` of them at once in each process, few first, and what follows from them.
 class Growth {
  public:
   Growth(Training& training, int64_t batch, int64_t limit, bool recompute,
          const std::function<void(const std::string&)>& progress)
-      : batch_(batch) {
+      : share_(largest_share(batch)) {
     constexpr int64_t kFirst = 16;
-    for (int64_t samples = std::min(batch, kFirst);;) {
+    for (int64_t samples = std::min(share_, kFirst);;) {
       progress(fmt::format("measuring {} {}s{}", samples, training.unit(),
                            recompute ? ", activations recomputed" : ""));
       const Costs costs = measure(
           training,
           [&](learn::TrainOptions& o) {
-            o.batch = samples;
+            o.batch = std::min(batch, samples * learn::Group::current().size());
             o.micro_batch = 0;
             o.recompute = recompute;
           },
@@ -96,15 +108,15 @@ class Growth {
                                  : static_cast<double>(peak - measured_.back().peak) /
                                        static_cast<double>(samples - measured_.back().samples);
       measured_.push_back({samples, peak});
-      const int64_t next = std::min(2 * samples, batch);
+      const int64_t next = std::min(2 * samples, share_);
       const double after = static_cast<double>(peak) + slope_ * static_cast<double>(next - samples);
-      if (samples == batch || after > static_cast<double>(limit)) break;
+      if (samples == share_ || after > static_cast<double>(limit)) break;
       samples = next;
     }
   }
 
-  // Whether the whole batch was measured, and its peak.
-  bool whole() const { return measured_.back().samples == batch_; }
+  // Whether a process's whole share of the batch was measured, and its peak.
+  bool whole() const { return measured_.back().samples == share_; }
   int64_t peak() const { return measured_.back().peak; }
   bool recomputable() const { return recomputable_; }
   // Samples that should stay below the limit.
@@ -118,7 +130,7 @@ class Growth {
   struct Point {
     int64_t samples, peak;
   };
-  int64_t batch_;
+  int64_t share_;
   std::vector<Point> measured_;
   double slope_ = 0;  // bytes a sample, between the last two
   bool recomputable_ = false;
@@ -143,14 +155,8 @@ Costs measure_costs(Training& training, int64_t steps) {
 
 Fit fit_memory(Training& training, int64_t limit,
                const std::function<void(const std::string&)>& progress) {
-  if (!learn::Group::current().alone()) {
-    throw Error(ErrorKind::usage,
-                {.what = "--fit-memory with several processes",
-                 .fix = "Find the setting in one process with its share of the batch (--batch), "
-                        "and give it to all as --micro-batch and --set train.recompute"});
-  }
   const learn::TrainOptions train = training.parts().train;
-  if (!reset_peak_memory()) {
+  if (learn::Group::current().any(!reset_peak_memory())) {
     throw Error(ErrorKind::resource,
                 {.what = "--fit-memory: /proc/self/clear_refs cannot be written, so that peaks of "
                          "memory cannot be measured here",
@@ -164,7 +170,7 @@ Fit fit_memory(Training& training, int64_t limit,
   }
   constexpr double kMargin = 0.95;  // a long run finds some memory that a few steps do not
   const auto target = static_cast<int64_t>(kMargin * static_cast<double>(limit));
-  const int64_t batch = train.batch;
+  const int64_t batch = train.batch, share = largest_share(batch);
   const Growth plain(training, batch, target, false, progress);
   if (plain.whole() && plain.peak() <= target) return {0, false, plain.peak()};
   std::optional<Growth> lean;
@@ -174,14 +180,14 @@ Fit fit_memory(Training& training, int64_t limit,
   }
   constexpr int64_t kFewest = 32;  // batch norm wants no fewer
   Fit fit{divisor(batch, plain.most(target)), false};
-  if (lean && fit.micro_batch < std::min(kFewest, batch)) {
+  if (lean && fit.micro_batch < std::min(kFewest, share)) {
     fit = {divisor(batch, lean->most(target)), true};
   }
   int64_t least = std::min(plain.peak(), lean ? lean->peak() : plain.peak());
   while (true) {
-    if (fit.micro_batch == batch) fit.micro_batch = divisor(batch, batch - 1);
+    if (fit.micro_batch >= share) fit.micro_batch = divisor(batch, share - 1);
     if (fit.micro_batch < 2) break;  // batch norm wants two
-    progress(fmt::format("measuring {} of {} {}s", fit.micro_batch, batch, training.unit()));
+    progress(fmt::format("measuring {} of {} {}s", fit.micro_batch, share, training.unit()));
     fit.memory = measure(
                      training,
                      [&](learn::TrainOptions& o) {
@@ -193,7 +199,7 @@ Fit fit_memory(Training& training, int64_t limit,
     if (fit.memory <= target) return fit;
     least = std::min(least, fit.memory);
     const int64_t next = divisor(batch, fit.micro_batch * 3 / 4);
-    if (lean && !fit.recompute && next < std::min(kFewest, batch)) {
+    if (lean && !fit.recompute && next < std::min(kFewest, share)) {
       fit = {divisor(batch, lean->most(target)), true};
     } else if (next < 2 || next == fit.micro_batch) {
       break;

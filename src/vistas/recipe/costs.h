@@ -50,8 +50,8 @@ struct Fit {
 // activations recomputed, which changes no bit; in micro-batches as large as fit, which batch norm
 // sees; in micro-batches with activations recomputed, where others would be of less than 32
 // samples. It measures with few samples first, so that nothing exceeds the limit by far, and
-// `progress` says with how many. A usage error that names the least that was reached where nothing
-// fits, or with several processes.
+// `progress` says with how many. In a group the limit is that of each process, and the peak that of
+// the one that takes most. A usage error that names the least that was reached where nothing fits.
 Fit fit_memory(Training& training, int64_t limit,
                const std::function<void(const std::string&)>& progress);
 
