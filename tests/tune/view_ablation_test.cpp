@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "support/errors.h"
+#include "vistas/recipe/eval_rows.h"
 #include "vistas/recipe/image_config.h"
+#include "vistas/vision/views/edit.h"
 
 namespace vistas::tune {
 namespace {
@@ -65,6 +67,37 @@ TEST(WithoutHarm, SwitchesOffWhatDoesHarm) {
   EXPECT_EQ(to_toml(settings[0].second), "0.0");
   space[1].low = space[2].low = 0.1;  // as the user wants it
   EXPECT_TRUE(without_harm(rank(ablation), space).empty());
+}
+
+TEST(WithWhatHelps, AddsAllThatHelpToTheRecipe) {
+  const Value recipe = parse_toml("views.recipe = 'simclr'", "test");
+  Ablation ablation{RankBy::score,
+                    "kNN",
+                    {result("", Change::none, {1, 2, 3}),
+                     result("hflip", Change::without, {2, 3, 4.1}),  // does harm
+                     result("affine", Change::with, {2, 3, 4.1}),    //
+                     result("cutout", Change::with, {3, 4, 5.1}),    //
+                     result("solarize", Change::with, {0, 1, 2.1})}};
+  const auto operations = [&] {
+    const auto config = recipe::read_config(with_what_helps(recipe, rank(ablation)));
+    return vision::operations_of(dynamic_cast<const recipe::ImageConfig&>(*config).views());
+  };
+  const auto used = operations();
+  for (const char* name : {"hflip", "affine", "cutout"}) EXPECT_TRUE(recipe::is_among(used, name));
+  EXPECT_FALSE(recipe::is_among(used, "solarize"));
+  ablation.results.resize(1);
+  EXPECT_FALSE(recipe::is_among(operations(), "affine"));
+}
+
+TEST(WithWhatHelps, TakesTheBestOfWhatStandsInsteadOfTheRecipes) {
+  const Value recipe = parse_toml("data.modality = 'text'\nviews.recipe = 'crop'", "test");
+  const Ablation ablation{
+      RankBy::score,
+      "sts",
+      {result("", Change::none, {1, 2, 3}), result("swap", Change::instead, {2, 3, 4.1}),
+       result("deletion", Change::instead, {3, 4, 5.1})}};
+  const auto config = recipe::read_config(with_what_helps(recipe, rank(ablation)));
+  EXPECT_EQ(std::get<std::string>(config->setting("views.recipe").data), "deletion");
 }
 
 TEST(Rank, ByWhatNeedsNoLabels) {

@@ -25,8 +25,9 @@ using tune::RankBy;
 struct ChooseArguments {
   tune::AblationOptions options;
   std::string recipe, data, rank_by = "auto", out = "choose-views";
-  std::string device = "auto", precision = "auto", python;
+  std::string device = "auto", precision = "auto", python, time;
   int64_t steps = 200, search = 0;
+  int workers = 1;
   std::vector<std::string> sets;
 };
 
@@ -153,8 +154,8 @@ nlohmann::json to_json(const tune::RankedVariant& row) {
           {"runs", runs}};
 }
 
-// A search over probabilities and strengths, by the score of the ranking.
-TuneArguments search_of(const ChooseArguments& a) {
+// A search over probabilities and strengths of these views, by the score of the ranking.
+TuneArguments search_of(const ChooseArguments& a, const Value& settings) {
   const tune::AblationOptions& o = a.options;
   if (o.rank_by == RankBy::effective_rank) {
     throw Error(ErrorKind::usage, {.what = "--search by effective rank",
@@ -162,9 +163,11 @@ TuneArguments search_of(const ChooseArguments& a) {
   }
   const fs::path recipe = fs::path(a.out) / "recipe.toml";
   fs::create_directories(a.out);
-  write_file_atomic(recipe, recipe::read_config(o.settings)->to_toml());
+  write_file_atomic(recipe, recipe::read_config(settings)->to_toml());
   TuneArguments t{.input = recipe.string(), .out = (fs::path(a.out) / "search").string()};
   t.python = a.python;
+  t.time = a.time;
+  t.study.workers = a.workers;
   t.trial_steps = a.steps;
   t.wishes.views = true;
   t.study.sampler.trials = a.search;
@@ -182,13 +185,10 @@ int choose_views(const Context& context, ChooseArguments& a) {
   a.options.settings = settings_of(a);
   a.options.rank_by = rank_by_named(a.rank_by);
   a.options.kept = fs::path(a.out) / "trainings.jsonl";
-  TuneArguments search;
-  TuneStudy study;
-  if (a.search > 0) {  // first, so that what is wrong is said before the trainings
-    search = search_of(a);
-    study = prepare_study(search);
-    open_study(search, study);
-    print_space(context, study.space);
+  if (a.search > 0) {  // what is wrong is said before the trainings
+    TuneArguments search = search_of(a, a.options.settings);
+    prepare_study(search);
+    find_python(a.python);
   }
   StatusLine status(context);
   const tune::Ablation ablation = tune::ablate_views(a.options, told_progress(status), stop_flag());
@@ -219,7 +219,11 @@ int choose_views(const Context& context, ChooseArguments& a) {
                   plot.string()));
   if (a.search > 0 && !stop_flag()) {
     context.print("\n");
+    TuneArguments search = search_of(a, tune::with_what_helps(a.options.settings, ranked));
+    const TuneStudy study = prepare_study(search);
     search.study.second = tune::without_harm(ranked, study.space);
+    open_study(search, study);
+    print_space(context, study.space);
     const tune::StudyResult result = run_study(context, search, study);
     json["search"] = result_json(study.space, search.study, result);
   }
@@ -266,10 +270,17 @@ Command choose_views_command() {
             ->capture_default_str()
             ->check(CLI::IsMember({"auto", "score", "effective-rank", "alignment-uniformity"}));
         app.add_option("--search", a->search,
-                       "then search probabilities and strengths of the operations in so many "
-                       "trials of as many steps, as `vistas tune --views` does [0: no search]")
+                       "then search probabilities and strengths of the operations, and of those "
+                       "that help, in so many trials of as many steps, as `vistas tune --views` "
+                       "does [0: no search]")
             ->type_name("N")
             ->check(CLI::Range(0, 1 << 20));
+        app.add_option("--time", a->time, "for all trials of --search, for example 30m or 2h")
+            ->type_name("TIME");
+        app.add_option("--workers", a->workers,
+                       "trials of --search at a time, which share the cores")
+            ->capture_default_str()
+            ->check(CLI::Range(1, 1024));
         app.add_option("--python", a->python, "a Python that has Optuna, for --search")
             ->type_name("PYTHON");
         app.add_option("--out", a->out,

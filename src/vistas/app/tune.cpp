@@ -32,29 +32,6 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-std::string find_python(const std::string& named) {
-  std::vector<std::string> candidates{named};
-  if (named.empty()) {
-    candidates = {variable("VISTAS_TUNE_PYTHON")};
-    for (const char* home : {"VIRTUAL_ENV", "VISTAS_TORCH"}) {
-      if (!variable(home).empty()) candidates.push_back(variable(home) + "/bin/python");
-    }
-    candidates.insert(candidates.end(), {".venv/bin/python", "python3"});
-    std::erase(candidates, "");
-  }
-  for (const std::string& python : candidates) {
-    // It is started in the folder of the study.
-    const bool is_path = python.find('/') != std::string::npos;
-    if (tune::has_optuna(python)) return is_path ? fs::absolute(python).string() : python;
-  }
-  throw Error(ErrorKind::resource,
-              {.what = "the search is Optuna's, a Python package",
-               .got = fmt::format("none in {}", fmt::join(candidates, ", ")),
-               .expected = "a Python that has it",
-               .fix = "Install it with `./dev setup --tune` or `python3 -m pip install optuna`, or "
-                      "name a Python that has it: --python PYTHON"});
-}
-
 Value overrides(const std::vector<std::string>& sets) {
   Value values{.data = ValueTable{}};
   for (const std::string& set : sets) merge_into(values, parse_assignment(set));
@@ -280,6 +257,29 @@ void add_space_options(CLI::App& app, TuneArguments& a) {
 }
 
 }  // namespace
+
+std::string find_python(const std::string& named) {
+  std::vector<std::string> candidates{named};
+  if (named.empty()) {
+    candidates = {variable("VISTAS_TUNE_PYTHON")};
+    for (const char* home : {"VIRTUAL_ENV", "VISTAS_TORCH"}) {
+      if (!variable(home).empty()) candidates.push_back(variable(home) + "/bin/python");
+    }
+    candidates.insert(candidates.end(), {".venv/bin/python", "python3"});
+    std::erase(candidates, "");
+  }
+  for (const std::string& python : candidates) {
+    // It is started in the folder of the study.
+    const bool is_path = python.find('/') != std::string::npos;
+    if (tune::has_optuna(python)) return is_path ? fs::absolute(python).string() : python;
+  }
+  throw Error(ErrorKind::resource,
+              {.what = "the search is Optuna's, a Python package",
+               .got = fmt::format("none in {}", fmt::join(candidates, ", ")),
+               .expected = "a Python that has it",
+               .fix = "Install it with `./dev setup --tune` or `python3 -m pip install optuna`, or "
+                      "name a Python that has it: --python PYTHON"});
+}
 
 TuneStudy prepare_study(TuneArguments& a) {
   tune::StudyOptions& o = a.study;

@@ -25,10 +25,14 @@ struct TuneStudy {
   tune::Space space{};
 };
 
+// A Python that has Optuna: the one that is named, or the first that has it of those of the
+// environment. A resource error if there is none.
+std::string find_python(const std::string& named);
+
 // Opens the data, and settles in the arguments what was left to them.
 TuneStudy prepare_study(TuneArguments& a);
 
-// Finds a Python with Optuna and makes the folder of the study, or goes on with the one there.
+// Finds the Python and makes the folder of the study, or goes on with the one there.
 void open_study(TuneArguments& a, const TuneStudy& study);
 
 // Searches, prints the trials and the best of them.

@@ -263,6 +263,22 @@ std::vector<RankedVariant> rank(const Ablation& ablation) {
   return ranked;
 }
 
+Value with_what_helps(const Value& settings, const std::vector<RankedVariant>& ranked) {
+  Value out = settings;
+  bool replaced = false;
+  for (const RankedVariant& row : ranked) {
+    const ViewVariant& found = row.result->variant;
+    const bool instead = found.change == Change::instead;
+    if (row.verdict != "helps" || (instead && replaced)) continue;
+    replaced |= instead;
+    // Anew, as it is with what has been added before.
+    for (const ViewVariant& v : view_variants(*recipe::read_config(out), {found.operation})) {
+      if (v.operation == found.operation && v.change == found.change) merge_into(out, v.settings);
+    }
+  }
+  return out;
+}
+
 std::vector<std::pair<std::string, Value>> without_harm(const std::vector<RankedVariant>& ranked,
                                                         const Space& space) {
   std::vector<std::pair<std::string, Value>> settings;

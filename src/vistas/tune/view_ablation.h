@@ -77,6 +77,10 @@ struct RankedVariant {
 // "hurts" for others; "unclear" else, and "one seed" where there is no spread.
 std::vector<RankedVariant> rank(const Ablation& ablation);
 
+// `settings` of a recipe with the operations that help; of several that stand instead of the
+// recipe's only the best.
+Value with_what_helps(const Value& settings, const std::vector<RankedVariant>& ranked);
+
 // The probabilities in the space of the operations that do harm, at 0.
 std::vector<std::pair<std::string, Value>> without_harm(const std::vector<RankedVariant>& ranked,
                                                         const Space& space);
