@@ -56,12 +56,15 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
       -Wl,--as-needed)
     # What the process group of NCCL is compiled with: headers of packages beside the wheel's.
     set(_nvidia "${VISTAS_TORCH}/../nvidia")
-    file(GLOB _cuda "${_nvidia}/cu*/include")
+    file(GLOB _cuda "${_nvidia}/cu[0-9]*/include")
     if(EXISTS "${_nvidia}/nccl/include/nccl.h" AND EXISTS "${_cuda}/crt/host_config.h"
         AND EXISTS "${_cuda}/cccl/nv/target")
       add_library(LibTorch::NCCL INTERFACE IMPORTED)
       target_include_directories(LibTorch::NCCL SYSTEM INTERFACE
         "${_nvidia}/nccl/include" "${_cuda}" "${_cuda}/cccl")
+    else()
+      message(STATUS "No headers of NCCL beside LibTorch for CUDA: processes cannot share GPUs' work; "
+        "pip install 'cuda-toolkit[cccl,crt]' brings them")
     endif()
   endif()
   set_property(TARGET LibTorch::LibTorch PROPERTY INTERFACE_LINK_LIBRARIES "${_libraries}")

@@ -123,14 +123,18 @@ class Group(support.ProgramTest):
         for process in killed:
             process.kill()
         self.wait(killed)
-        again = self.wait(self.processes(*train, environment={"TORCHELASTIC_RESTART_COUNT": 1}))
+        restart = {"TORCHELASTIC_RESTART_COUNT": 1}
+        for result in self.wait(self.processes(*train, "--set", "schedule.lr=0.5",
+                                               environment=restart)):
+            self.check_failure(result, 2, ["these differ", "schedule.lr"])
+        again = self.wait(self.processes(*train, environment=restart))
         self.assertEqual([r.code for r in again], [0, 0], again[0])
         log = (self.folder / "segmenter/log.txt").read_text()
         self.assertIn("resumed at step", log)
 
     def test_memory_is_kept_to_together(self):
         wide = ["train", "data", *support.settings([
-            "encoder.name=resnet18", "encoder.width=16", "encoder.stem=cifar", "train.batch=64",
+            "encoder.name=resnet18", "encoder.width=16", "encoder.stem=cifar", "train.batch=48",
             "train.precision=fp32"])]
         whole = self.shared(*wide, "--dry-run", processes=2)
         peak, fixed = whole["peak_memory_bytes"], whole["memory"]["program"]

@@ -14,6 +14,7 @@
 #include "vistas/contrast/similarity.h"
 #include "vistas/learn/batch_norm.h"
 #include "vistas/learn/group_step.h"
+#include "vistas/learn/precision.h"
 
 namespace vistas::learn {
 namespace {
@@ -276,11 +277,30 @@ TEST(GroupStep, EveryLossOfTheTableIsThatOfTheWholeBatch) {
   }
 }
 
+TEST(Devices, AreOneForEachProcess) {
+  const auto devices = [](std::vector<int64_t> of_all) {
+    return at::tensor(of_all, at::kLong).view({-1, 2});
+  };
+  EXPECT_NO_THROW(check_devices(devices({-1, 7, -1, 7})));      // CPUs
+  EXPECT_NO_THROW(check_devices(devices({0, 7, 1, 7, 0, 8})));  // of two machines
+  test::expect_error(
+      [&] {
+        check_devices(devices({0, 7, 1, 7, 0, 7}));
+      },
+      "processes 0 and 2 of the group: got GPU 0 of one machine", ErrorKind::usage);
+  test::expect_error(
+      [&] {
+        check_devices(devices({0, 7, -1, 7}));
+      },
+      "CPUs and GPUs", ErrorKind::usage);
+}
+
 TEST(Place, IsReadFromTheLaunchersVariables) {
   EXPECT_FALSE(place_from_environment());
   {
     const Environment torchrun({{"RANK", "3"},
                                 {"WORLD_SIZE", "4"},
+                                {"LOCAL_RANK", "1"},
                                 {"MASTER_ADDR", "host"},
                                 {"MASTER_PORT", "1234"},
                                 {"TORCHELASTIC_USE_AGENT_STORE", "True"},
@@ -289,6 +309,7 @@ TEST(Place, IsReadFromTheLaunchersVariables) {
     ASSERT_TRUE(place);
     EXPECT_EQ(place->rank, 3);
     EXPECT_EQ(place->size, 4);
+    EXPECT_EQ(place->local_rank, 1);
     EXPECT_EQ(place->address, "host");
     EXPECT_EQ(place->port, 1234);
     EXPECT_TRUE(place->has_store);

@@ -53,23 +53,27 @@ TEST(Rank, DifferencesArePairedBySeed) {
   EXPECT_EQ(ranked[2].difference.mean, 0);
 }
 
-TEST(WithoutHarm, SwitchesOffWhatDoesHarm) {
-  const Ablation ablation = by_hand();  // c does harm
+TEST(SecondTrial, SwitchesOffWhatDoesHarmAndOnWhatHelps) {
+  const Ablation ablation = by_hand();  // c does harm, d helps
   Space space;
   for (const char* name :
        {"views.a.p", "views.1.c.p", "views.2.c_2.p", "views.c.hue", "views.d.p"}) {
-    space.push_back({.name = name, .low = 0, .high = 1});
+    space.push_back({.name = name, .low = 0, .high = 1, .now = Value{.data = 0.5}});
   }
-  const auto settings = without_harm(rank(ablation), space);
-  ASSERT_EQ(settings.size(), 2);
+  const auto settings = second_trial(rank(ablation), {"d"}, space);
+  ASSERT_EQ(settings.size(), 3);
   EXPECT_EQ(settings[0].first, "views.1.c.p");
   EXPECT_EQ(settings[1].first, "views.2.c_2.p");
   EXPECT_EQ(to_toml(settings[0].second), "0.0");
+  EXPECT_EQ(settings[2].first, "views.d.p");
+  EXPECT_EQ(to_toml(settings[2].second), "0.5");
+  EXPECT_EQ(to_toml(space[4].now), "0.0");  // the first trial is the recipe
+  EXPECT_EQ(to_toml(space[0].now), "0.5");
   space[1].low = space[2].low = 0.1;  // as the user wants it
-  EXPECT_TRUE(without_harm(rank(ablation), space).empty());
+  EXPECT_TRUE(second_trial(rank(ablation), {}, space).empty());
 }
 
-TEST(WithWhatHelps, AddsAllThatHelpToTheRecipe) {
+TEST(WhatHelps, IsAddedWhereItHasAProbability) {
   const Value recipe = parse_toml("views.recipe = 'simclr'", "test");
   Ablation ablation{RankBy::score,
                     "kNN",
@@ -77,27 +81,15 @@ TEST(WithWhatHelps, AddsAllThatHelpToTheRecipe) {
                      result("hflip", Change::without, {2, 3, 4.1}),  // does harm
                      result("affine", Change::with, {2, 3, 4.1}),    //
                      result("cutout", Change::with, {3, 4, 5.1}),    //
+                     result("scale_jitter", Change::with, {4, 5, 6.1}),
                      result("solarize", Change::with, {0, 1, 2.1})}};
-  const auto operations = [&] {
-    const auto config = recipe::read_config(with_what_helps(recipe, rank(ablation)));
-    return vision::operations_of(dynamic_cast<const recipe::ImageConfig&>(*config).views());
-  };
-  const auto used = operations();
+  const auto added = what_helps(recipe, rank(ablation));
+  EXPECT_EQ(added, (std::vector<std::string>{"cutout", "affine"}));  // the best first
+  const auto config = recipe::read_config(with_operations(recipe, added));
+  const auto used =
+      vision::operations_of(dynamic_cast<const recipe::ImageConfig&>(*config).views());
   for (const char* name : {"hflip", "affine", "cutout"}) EXPECT_TRUE(recipe::is_among(used, name));
   EXPECT_FALSE(recipe::is_among(used, "solarize"));
-  ablation.results.resize(1);
-  EXPECT_FALSE(recipe::is_among(operations(), "affine"));
-}
-
-TEST(WithWhatHelps, TakesTheBestOfWhatStandsInsteadOfTheRecipes) {
-  const Value recipe = parse_toml("data.modality = 'text'\nviews.recipe = 'crop'", "test");
-  const Ablation ablation{
-      RankBy::score,
-      "sts",
-      {result("", Change::none, {1, 2, 3}), result("swap", Change::instead, {2, 3, 4.1}),
-       result("deletion", Change::instead, {3, 4, 5.1})}};
-  const auto config = recipe::read_config(with_what_helps(recipe, rank(ablation)));
-  EXPECT_EQ(std::get<std::string>(config->setting("views.recipe").data), "deletion");
 }
 
 TEST(Rank, ByWhatNeedsNoLabels) {

@@ -154,17 +154,21 @@ nlohmann::json to_json(const tune::RankedVariant& row) {
           {"runs", runs}};
 }
 
-// A search over probabilities and strengths of these views, by the score of the ranking.
-TuneArguments search_of(const ChooseArguments& a, const Value& settings) {
+// A search over probabilities and strengths of the views, with `added` operations, by the score of
+// the ranking.
+TuneArguments search_of(const ChooseArguments& a, const std::vector<std::string>& added) {
   const tune::AblationOptions& o = a.options;
   if (o.rank_by == RankBy::effective_rank) {
     throw Error(ErrorKind::usage, {.what = "--search by effective rank",
                                    .expected = "--rank-by score or alignment-uniformity"});
   }
-  const fs::path recipe = fs::path(a.out) / "recipe.toml";
+  std::string name = "search";
+  for (const std::string& operation : added) name += "-" + operation;
+  const fs::path recipe = fs::path(a.out) / (name + ".toml");
   fs::create_directories(a.out);
+  const Value settings = tune::with_operations(o.settings, added);
   write_file_atomic(recipe, recipe::read_config(settings)->to_toml());
-  TuneArguments t{.input = recipe.string(), .out = (fs::path(a.out) / "search").string()};
+  TuneArguments t{.input = recipe.string(), .out = (fs::path(a.out) / name).string()};
   t.python = a.python;
   t.time = a.time;
   t.study.workers = a.workers;
@@ -181,12 +185,28 @@ TuneArguments search_of(const ChooseArguments& a, const Value& settings) {
   return t;
 }
 
+void search_strengths(const Context& context, const ChooseArguments& a,
+                      const std::vector<tune::RankedVariant>& ranked, nlohmann::json& json) {
+  const std::vector<std::string> added = tune::what_helps(a.options.settings, ranked);
+  TuneArguments search = search_of(a, added);
+  TuneStudy study = prepare_study(search);
+  search.study.second = tune::second_trial(ranked, added, study.space);
+  open_study(search, study);
+  print_space(context, study.space);
+  const tune::StudyResult result = run_study(context, search, study);
+  json["search"] = result_json(study.space, search.study, result);
+}
+
 int choose_views(const Context& context, ChooseArguments& a) {
   a.options.settings = settings_of(a);
   a.options.rank_by = rank_by_named(a.rank_by);
   a.options.kept = fs::path(a.out) / "trainings.jsonl";
+  if (a.search == 0 && (a.workers > 1 || !a.time.empty())) {
+    throw Error(ErrorKind::usage, {.what = "--time and --workers without --search, whose they are",
+                                   .fix = "Add --search N"});
+  }
   if (a.search > 0) {  // what is wrong is said before the trainings
-    TuneArguments search = search_of(a, a.options.settings);
+    TuneArguments search = search_of(a, {});
     prepare_study(search);
     find_python(a.python);
   }
@@ -219,13 +239,12 @@ int choose_views(const Context& context, ChooseArguments& a) {
                   plot.string()));
   if (a.search > 0 && !stop_flag()) {
     context.print("\n");
-    TuneArguments search = search_of(a, tune::with_what_helps(a.options.settings, ranked));
-    const TuneStudy study = prepare_study(search);
-    search.study.second = tune::without_harm(ranked, study.space);
-    open_study(search, study);
-    print_space(context, study.space);
-    const tune::StudyResult result = run_study(context, search, study);
-    json["search"] = result_json(study.space, search.study, result);
+    try {
+      search_strengths(context, a, ranked, json);
+    } catch (const Error&) {
+      context.write_json(json);
+      throw;
+    }
   }
   context.write_json(json);
   return stop_flag() ? signal_exit_code() : 0;

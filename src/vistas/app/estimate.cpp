@@ -34,11 +34,12 @@ std::vector<Choice> other_choices(const learn::TrainOptions& train, double empty
   constexpr double kForward = 0.42;  // of a plain step, views included; measured for ResNet-18
   constexpr int64_t kFewest = 32;    // batch norm wants no fewer
   constexpr size_t kRows = 6;
-  const auto batch = static_cast<double>(train.batch);
+  const int64_t share = learn::share_of_rows(train.batch, 0, learn::Group::current().size()).end;
+  const auto batch = static_cast<double>(share);
   const auto passes = [&](double micro) { return 1 + kForward * (1 - micro / batch); };
-  const auto now = static_cast<double>(train.micro_batch > 0 ? train.micro_batch : train.batch);
+  const auto now = static_cast<double>(train.micro_batch > 0 ? train.micro_batch : share);
   std::vector<Choice> result;
-  int64_t micro = train.batch;
+  int64_t micro = share;
   for (; result.size() < kRows && micro >= kFewest; micro /= 2) {
     const auto m = static_cast<double>(micro);
     result.push_back(
@@ -139,15 +140,15 @@ void LimitArguments::add_options(CLI::App& app) {
 }
 
 Limits LimitArguments::limits() const {
-  return {.seconds = max_time.empty() ? 0 : parse_duration(max_time),
+  return {.seconds = max_time.empty() ? 0 : parse_duration("--max-time", max_time),
           .memory = memory.empty() ? 0 : parse_bytes(memory)};
 }
 
-double parse_duration(const std::string& text) {
+double parse_duration(const std::string& option, const std::string& text) {
   const auto [value, unit] = number_and_unit(text);
   const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
   if (factor == 0 || !(value > 0)) {
-    throw Error(ErrorKind::usage, {.what = "--max-time",
+    throw Error(ErrorKind::usage, {.what = option,
                                    .got = text,
                                    .expected = "for example 90s, "
                                                "6m or 1.5h"});

@@ -28,7 +28,7 @@ struct LimitArguments {
 };
 
 // "90s", "6m", "1.5h" or plain seconds; anything else is a usage error.
-double parse_duration(const std::string& text);
+double parse_duration(const std::string& option, const std::string& text);
 
 // "8192 pictures, 128 in memory at once"
 std::string batch_text(const learn::TrainOptions& train, const std::string& unit);

@@ -218,20 +218,13 @@ void merge_for_resume(Value& base, const Value& over) {
   merge_into(base, over);
 }
 
-// Goes on with the run in `folder`.
-TrainOutcome resume_in(const Context& context, const TrainArguments& a, const fs::path& folder) {
+// Goes on with the run in `folder`, a usage error if `wanted_of(run)` is another training.
+TrainOutcome resume_in(const Context& context, const fs::path& folder,
+                       const std::function<Value(const RunFolder&)>& wanted_of) {
   const RunFolder run = RunFolder::open(folder);
   const auto config = recipe::began_with(run);
-  Value wanted = read_toml(run.config());
-  if (a.input.ends_with(".toml")) {
-    wanted = read_toml(a.input);
-    merge_into(wanted, parse_assignment("train.steps=" + std::to_string(config->train.steps)));
-  } else if (!a.input.empty()) {
-    merge_into(wanted, text_setting("data.path", a.input));
-  }
-  merge_for_resume(wanted, overrides(a));
   const auto training = open_in_group(*config);
-  const auto wanted_config = recipe::read_config(wanted);
+  const auto wanted_config = recipe::read_config(wanted_of(run));
   wanted_config->settle_as(*config);
   const auto changed = recipe::differences(*config, *wanted_config);
   if (!changed.empty()) {
@@ -257,19 +250,27 @@ TrainOutcome resume_in(const Context& context, const TrainArguments& a, const fs
   return run_training(context, &run, trainer, *training);
 }
 
-// Whether a run begins in `folder` or in the choice of its length.
-bool holds_training(const fs::path& folder) {
-  return RunFolder::holds_run(folder) || RunFolder::holds_run(folder / kChoice);
+// The settings of a training with what the limits chose when `run` began.
+Value with_fitted(const RunFolder& run, Value given) {
+  const auto began = recipe::began_with(run);
+  for (const char* name : {"train.steps", "train.micro_batch", "train.recompute"}) {
+    merge_into(given, parse_assignment(std::string(name) + "=" + to_toml(began->setting(name))));
+  }
+  return given;
 }
 
-// Goes on with the training in `out`, whichever of its two runs it has come to.
-TrainOutcome resume_training(const Context& context, const TrainArguments& a, const fs::path& out) {
-  const fs::path choice = out / kChoice;
-  if (RunFolder::holds_run(out) || !RunFolder::holds_run(choice)) {
-    return resume_in(context, a, out);
+// What `vistas train --resume` says of the run besides.
+Value wanted_by(const TrainArguments& a, const RunFolder& run) {
+  Value wanted = read_toml(run.config());
+  if (a.input.ends_with(".toml")) {
+    wanted = read_toml(a.input);
+    const int64_t steps = recipe::began_with(run)->train.steps;
+    merge_into(wanted, parse_assignment("train.steps=" + std::to_string(steps)));
+  } else if (!a.input.empty()) {
+    merge_into(wanted, text_setting("data.path", a.input));
   }
-  const TrainOutcome chosen = resume_in(context, a, choice);
-  return chosen.stopped ? chosen : train_again(context, out);
+  merge_for_resume(wanted, overrides(a));
+  return wanted;
 }
 
 int resume(const Context& context, const TrainArguments& a) {
@@ -279,7 +280,14 @@ int resume(const Context& context, const TrainArguments& a) {
                  .expected = "--resume alone: length and memory of a run are fixed when it begins",
                  .fix = "To end earlier, stop it with Ctrl-C; it can go on later"});
   }
-  return report_training(context, a.resume, resume_training(context, a, a.resume));
+  const auto wanted = [&a](const RunFolder& run) { return wanted_by(a, run); };
+  const fs::path choice = fs::path(a.resume) / kChoice;
+  if (RunFolder::holds_run(a.resume) || !RunFolder::holds_run(choice)) {
+    return report_training(context, a.resume, resume_in(context, a.resume, wanted));
+  }
+  const TrainOutcome chosen = resume_in(context, choice, wanted);
+  return report_training(context, a.resume,
+                         chosen.stopped ? chosen : train_again(context, a.resume));
 }
 
 // The settings of a recipe with this method, by group with default and range.
@@ -331,13 +339,26 @@ std::unique_ptr<recipe::Config> config_for(const std::string& input, const Value
 TrainOutcome train_into(const Context& context, recipe::Config& config, const fs::path& out,
                         const Limits& limits) {
   const auto place = learn::place_from_environment();
-  if (place && place->restarts > 0 && learn::Group::current().any(holds_training(out))) {
-    return resume_training(context, {}, out);
+  const bool restarted = place && place->restarts > 0;
+  const auto begun = [&](const fs::path& folder) {
+    return restarted && learn::Group::current().any(RunFolder::holds_run(folder));
+  };
+  const auto wanted = [&](const RunFolder& run) {
+    return with_fitted(run, parse_toml(config.to_toml(), "the configuration"));
+  };
+  const bool twice = config.chooses_length();
+  if (begun(out)) {
+    // The second of two runs was made from the choice of the first.
+    return resume_in(context, out, [&](const RunFolder& run) {
+      return twice ? read_toml(run.config()) : wanted(run);
+    });
   }
   if (learn::Group::current().first()) RunFolder::check_free(out);
-  if (!config.chooses_length()) return train_once(context, config, out, limits);
+  if (!twice) return train_once(context, config, out, limits);
   const TrainOutcome chosen =
-      train_once(context, config, out / kChoice, {limits.seconds / 2, limits.memory});
+      begun(out / kChoice)
+          ? resume_in(context, out / kChoice, wanted)
+          : train_once(context, config, out / kChoice, {limits.seconds / 2, limits.memory});
   return chosen.stopped ? chosen : train_again(context, out);
 }
 

@@ -24,8 +24,9 @@ struct TrainOutcome : learn::TrainResult {
 // that suit it; what `over` holds has the last word.
 std::unique_ptr<recipe::Config> config_for(const std::string& input, const Value& over);
 
-// Makes the run folder, keeps to the limits, trains with a progress line and prints what could not
-// be read.
+// Makes the run folder, or goes on with the one there where a launcher has started the processes
+// anew (a usage error if it is of another training); keeps to the limits, trains with a progress
+// line and prints what could not be read.
 TrainOutcome train_into(const Context& context, recipe::Config& config,
                         const std::filesystem::path& out, const Limits& limits);
 

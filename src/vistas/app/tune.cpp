@@ -90,7 +90,7 @@ tune::Objective objective_of(const TuneArguments& a, bool labels) {
 // How long a trial is, from what the user says: --trial-time or --trial-steps, otherwise an even
 // share of --time (also for the trainings with fresh seeds), otherwise as long as the recipe.
 tune::Budget budget_of(const TuneArguments& a, int64_t steps) {
-  if (!a.trial_time.empty()) return {.seconds = parse_duration(a.trial_time)};
+  if (!a.trial_time.empty()) return {.seconds = parse_duration("--trial-time", a.trial_time)};
   if (a.trial_steps > 0) return {.steps = a.trial_steps};
   if (a.study.seconds > 0) {
     return {.seconds =
@@ -283,7 +283,7 @@ std::string find_python(const std::string& named) {
 
 TuneStudy prepare_study(TuneArguments& a) {
   tune::StudyOptions& o = a.study;
-  if (!a.time.empty()) o.seconds = parse_duration(a.time);
+  if (!a.time.empty()) o.seconds = parse_duration("--time", a.time);
   if (!a.trial_time.empty() && a.trial_steps > 0) {
     throw Error(ErrorKind::usage, {.what = "--trial-time and --trial-steps", .expected = "one"});
   }

@@ -21,7 +21,7 @@ using torch::autograd::variable_list;
 struct Kept : torch::CustomClassHolder {
   const Partners* partners = nullptr;
   Chunk own;
-  bool sum = false;
+  bool sum = false, with_graph = false;
   variable_list leaves;
   at::Tensor result;  // of the own rows, with its graph
 };
@@ -34,7 +34,7 @@ struct OfRows : torch::autograd::Function<OfRows> {
       kept->leaves.push_back(input.detach().requires_grad_(input.requires_grad()));
     }
     {
-      const at::AutoGradMode with_graph(true);
+      const at::AutoGradMode with_graph(kept->with_graph);
       kept->result = part(kept->own.begin, kept->own.begin + kept->own.rows, kept->leaves);
     }
     context->saved_data["kept"] = at::IValue::make_capsule(kept);
@@ -51,19 +51,26 @@ struct OfRows : torch::autograd::Function<OfRows> {
     }
     const auto capsule = context->saved_data["kept"].toCapsule();
     auto& kept = static_cast<Kept&>(*capsule);
+    if (!kept.result.defined()) {
+      throw Error(ErrorKind::usage, {.what = "a loss that processes share goes backward once",
+                                     .got = "a second backward pass"});
+    }
     variable_list wanted;
     for (const at::Tensor& leaf : kept.leaves) {
       if (leaf.requires_grad()) wanted.push_back(leaf);
     }
     const at::Tensor own =
         kept.sum ? gradients[0] : gradients[0].narrow(0, kept.own.begin, kept.own.rows);
-    variable_list found = torch::autograd::grad({std::exchange(kept.result, {})}, wanted, {own});
+    variable_list found = torch::autograd::grad({std::exchange(kept.result, {})}, wanted, {own},
+                                                /*retain_graph=*/false,
+                                                /*create_graph=*/false, /*allow_unused=*/true);
     variable_list all;
     auto next = found.begin();
     for (const at::Tensor& leaf : kept.leaves) {
       all.emplace_back();
       if (!leaf.requires_grad()) continue;
-      all.back() = (*next++).clone(at::MemoryFormat::Contiguous);
+      const at::Tensor& mine = *next++;
+      all.back() = mine.defined() ? mine.clone(at::MemoryFormat::Contiguous) : at::zeros_like(leaf);
       kept.partners->sum_(all.back());
     }
     all.resize(kept.leaves.size() + 3);  // nothing for the other arguments
@@ -79,6 +86,7 @@ at::Tensor of_rows(int64_t rows, int64_t products, const std::vector<at::Tensor>
   kept->partners = partners;
   kept->own = search::chunk_of(rows, partners->part(), partners->parts());
   kept->sum = sum;
+  kept->with_graph = at::GradMode::is_enabled();
   return OfRows::apply(at::TensorList(inputs), kept, rows, part);
 }
 

@@ -101,6 +101,7 @@ at::Tensor product_of_group(const SymmetricMatrix& a, const at::Tensor& x) {
 struct Matrix : torch::CustomClassHolder {
   explicit Matrix(SymmetricMatrix m) : matrix(std::move(m)) {}
   SymmetricMatrix matrix;
+  const Group* group = &Group::current();
 };
 
 struct Product : Function<Product> {
@@ -112,7 +113,9 @@ struct Product : Function<Product> {
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const auto holder = context->saved_data["matrix"].toCapsule();
-    return {symmetric_product(static_cast<const Matrix&>(*holder).matrix, grads[0]), {}};
+    const auto& kept = static_cast<const Matrix&>(*holder);
+    const GroupScope group(*kept.group);
+    return {symmetric_product(kept.matrix, grads[0]), {}};
   }
 };
 

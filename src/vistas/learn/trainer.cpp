@@ -122,7 +122,7 @@ Trainer::Trainer(TrainParts parts)
          .got = fmt::format("{} of {} samples", o.batch, parts_.data->size()),
          .fix = fmt::format("Use a smaller batch: --set train.batch={}", parts_.data->size())});
   }
-  check_micro_batch(o.batch, o.micro_batch);
+  if (ranks() == 1) check_micro_batch(o.batch, o.micro_batch);
   check_group(o, device_);
   if (o.micro_batch > 0 && o.micro_tokens > 0) {
     throw Error(ErrorKind::usage,

@@ -64,24 +64,31 @@ Costs measure(Training& training, const std::function<void(learn::TrainOptions&)
   memory.parameters = trainer.parameter_bytes() - memory.remembered;
   memory.gradients = trainer.gradient_bytes();
   memory.optimizer = trainer.optimizer_bytes();
-  memory.peak = most_of_group(peak_memory_bytes());
+  memory.peak = peak_memory_bytes();
   memory.activations =
       std::max<int64_t>(0, memory.peak - memory.program - memory.remembered - memory.parameters -
                                memory.gradients - memory.optimizer);
+  memory.peak = most_of_group(memory.peak);
   costs.spent = seconds_since(start);
   return costs;
-}
-
-// The largest divisor of `batch` that is at most `most`.
-int64_t divisor(int64_t batch, int64_t most) {
-  int64_t d = std::clamp<int64_t>(most, 1, batch);
-  while (batch % d != 0) --d;
-  return d;
 }
 
 // What a process of the group has of a batch.
 int64_t largest_share(int64_t batch) {
   return learn::share_of_rows(batch, 0, learn::Group::current().size()).end;
+}
+
+// The most samples that micro-batches of one size have, at most `most`: a divisor of the batch; in
+// a group a process cuts its share into parts that differ by one.
+int64_t micro_batch_of(int64_t batch, int64_t most) {
+  if (learn::Group::current().alone()) {
+    int64_t d = std::clamp<int64_t>(most, 1, batch);
+    while (batch % d != 0) --d;
+    return d;
+  }
+  const int64_t share = largest_share(batch);
+  const int64_t parts = (share + most - 1) / std::max<int64_t>(1, most);
+  return (share + parts - 1) / parts;
 }
 
 // Peaks with `samples` of them at once in each process, few first, and what follows from them.
@@ -178,14 +185,15 @@ Fit fit_memory(Training& training, int64_t limit,
     lean.emplace(training, batch, target, true, progress);
     if (lean->whole() && lean->peak() <= target) return {0, true, lean->peak()};
   }
-  constexpr int64_t kFewest = 32;  // batch norm wants no fewer
-  Fit fit{divisor(batch, plain.most(target)), false};
-  if (lean && fit.micro_batch < std::min(kFewest, share)) {
-    fit = {divisor(batch, lean->most(target)), true};
+  // Batch norm, which sees the micro-batches of all processes together, wants no fewer.
+  const int64_t fewest = std::min(share, 32 / learn::Group::current().size());
+  Fit fit{micro_batch_of(batch, plain.most(target)), false};
+  if (lean && fit.micro_batch < fewest) {
+    fit = {micro_batch_of(batch, lean->most(target)), true};
   }
   int64_t least = std::min(plain.peak(), lean ? lean->peak() : plain.peak());
   while (true) {
-    if (fit.micro_batch >= share) fit.micro_batch = divisor(batch, share - 1);
+    if (fit.micro_batch >= share) fit.micro_batch = micro_batch_of(batch, share - 1);
     if (fit.micro_batch < 2) break;  // batch norm wants two
     progress(fmt::format("measuring {} of {} {}s", fit.micro_batch, share, training.unit()));
     fit.memory = measure(
@@ -198,9 +206,9 @@ Fit fit_memory(Training& training, int64_t limit,
                      .memory.peak;
     if (fit.memory <= target) return fit;
     least = std::min(least, fit.memory);
-    const int64_t next = divisor(batch, fit.micro_batch * 3 / 4);
-    if (lean && !fit.recompute && next < std::min(kFewest, share)) {
-      fit = {divisor(batch, lean->most(target)), true};
+    const int64_t next = micro_batch_of(batch, fit.micro_batch * 3 / 4);
+    if (lean && !fit.recompute && next < fewest) {
+      fit = {micro_batch_of(batch, lean->most(target)), true};
     } else if (next < 2 || next == fit.micro_batch) {
       break;
     } else {

@@ -18,7 +18,7 @@ struct MemoryParts {
   int64_t optimizer = 0;    // moments
   int64_t remembered = 0;   // queues, memories, centres
   int64_t activations = 0;  // what else a step takes: views that wait, activations, the loss
-  int64_t peak = 0;         // the sum
+  int64_t peak = 0;         // the sum; in a group that of the process that takes most
 };
 
 struct Costs {

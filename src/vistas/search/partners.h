@@ -17,8 +17,8 @@ class Partners {
   virtual at::Tensor gather(const at::Tensor& t) const = 0;  // [parts, ...], by part
 };
 
-// While alive, searches and losses over all pairs on this thread are shared where there is so much
-// work that this pays. Their results are whole, and the same for all partners.
+// While alive, searches, losses over all pairs and sums over rows on this thread are shared where
+// so much is to be done that this pays. Their results are whole, and the same for all partners.
 class PartnersScope {
  public:
   explicit PartnersScope(const Partners& partners);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "vistas/base/error.h"
 #include "vistas/recipe/image_config.h"
@@ -12,6 +13,7 @@
 #include "vistas/recipe/text_run.h"
 #include "vistas/tune/fixed_views.h"
 #include "vistas/tune/view_space.h"
+#include "vistas/vision/views/edit.h"
 
 namespace vistas::tune {
 namespace {
@@ -263,32 +265,46 @@ std::vector<RankedVariant> rank(const Ablation& ablation) {
   return ranked;
 }
 
-Value with_what_helps(const Value& settings, const std::vector<RankedVariant>& ranked) {
-  Value out = settings;
-  bool replaced = false;
+std::vector<std::string> what_helps(const Value& settings,
+                                    const std::vector<RankedVariant>& ranked) {
+  std::vector<std::string> names;
+  const auto config = recipe::read_config(settings);
+  if (dynamic_cast<const recipe::ImageConfig*>(config.get()) == nullptr) return names;
   for (const RankedVariant& row : ranked) {
-    const ViewVariant& found = row.result->variant;
-    const bool instead = found.change == Change::instead;
-    if (row.verdict != "helps" || (instead && replaced)) continue;
-    replaced |= instead;
-    // Anew, as it is with what has been added before.
-    for (const ViewVariant& v : view_variants(*recipe::read_config(out), {found.operation})) {
-      if (v.operation == found.operation && v.change == found.change) merge_into(out, v.settings);
+    const std::string& name = row.result->variant.operation;
+    if (row.verdict == "helps" && !vision::is_framing({.name = name})) names.push_back(name);
+  }
+  return names;
+}
+
+Value with_operations(const Value& settings, const std::vector<std::string>& operations) {
+  Value out = settings;
+  for (const std::string& name : operations) {
+    for (const ViewVariant& v : view_variants(*recipe::read_config(out), {name})) {
+      if (v.operation == name && v.change == Change::with) merge_into(out, v.settings);
     }
   }
   return out;
 }
 
-std::vector<std::pair<std::string, Value>> without_harm(const std::vector<RankedVariant>& ranked,
-                                                        const Space& space) {
+std::vector<std::pair<std::string, Value>> second_trial(const std::vector<RankedVariant>& ranked,
+                                                        const std::vector<std::string>& added,
+                                                        Space& space) {
+  const Value zero{.data = 0.0};
   std::vector<std::pair<std::string, Value>> settings;
+  const auto for_p_of = [&space](const std::string& operation, const auto& use) {
+    for (Dimension& d : space) {
+      if (operation_setting(d.name) == operation + ".p" && d.holds(Value{.data = 0.0})) use(d);
+    }
+  };
   for (const RankedVariant& row : ranked) {
     if (row.verdict != "does harm") continue;
-    for (const Dimension& d : space) {
-      const Value zero{.data = 0.0};
-      const bool is_its_p = operation_setting(d.name) == row.result->variant.operation + ".p";
-      if (is_its_p && d.holds(zero)) settings.emplace_back(d.name, zero);
-    }
+    for_p_of(row.result->variant.operation,
+             [&](const Dimension& d) { settings.emplace_back(d.name, zero); });
+  }
+  for (const std::string& name : added) {
+    for_p_of(name,
+             [&](Dimension& d) { settings.emplace_back(d.name, std::exchange(d.now, zero)); });
   }
   return settings;
 }

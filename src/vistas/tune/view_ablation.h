@@ -77,12 +77,19 @@ struct RankedVariant {
 // "hurts" for others; "unclear" else, and "one seed" where there is no spread.
 std::vector<RankedVariant> rank(const Ablation& ablation);
 
-// `settings` of a recipe with the operations that help; of several that stand instead of the
-// recipe's only the best.
-Value with_what_helps(const Value& settings, const std::vector<RankedVariant>& ranked);
+// Of pictures the operations that help and the recipe has not, but another framing, which has no
+// probability; the best first.
+std::vector<std::string> what_helps(const Value& settings,
+                                    const std::vector<RankedVariant>& ranked);
 
-// The probabilities in the space of the operations that do harm, at 0.
-std::vector<std::pair<std::string, Value>> without_harm(const std::vector<RankedVariant>& ranked,
-                                                        const Space& space);
+// `settings` of a recipe of pictures with these operations.
+Value with_operations(const Value& settings, const std::vector<std::string>& operations);
+
+// Sets the probability of `added` operations to 0 where the search begins, so that its first trial
+// is the recipe without them. The second trial: the probabilities of what does harm at 0, those of
+// `added` as they were.
+std::vector<std::pair<std::string, Value>> second_trial(const std::vector<RankedVariant>& ranked,
+                                                        const std::vector<std::string>& added,
+                                                        Space& space);
 
 }  // namespace vistas::tune
