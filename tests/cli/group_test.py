@@ -134,14 +134,14 @@ class Group(support.ProgramTest):
 
     def test_memory_is_kept_to_together(self):
         wide = ["train", "data", *support.settings([
-            "encoder.name=resnet18", "encoder.width=16", "encoder.stem=cifar", "train.batch=48",
-            "train.precision=fp32"])]
+            "encoder.name=resnet18", "encoder.width=8", "encoder.stem=cifar", "views.size=64",
+            "train.batch=48", "train.precision=fp32"])]
         whole = self.shared(*wide, "--dry-run", processes=2)
         peak, fixed = whole["peak_memory_bytes"], whole["memory"]["program"]
-        limit = int(fixed + 0.6 * (peak - fixed))
+        limit = int(fixed + 0.7 * (peak - fixed))
         fit = self.shared(*wide, "--dry-run", "--fit-memory", str(limit), processes=2)
         self.assertLess(fit["peak_memory_bytes"], 1.03 * limit)
-        self.assertTrue(fit["recompute"] or fit["micro_batch"] > 0, fit)
+        self.assertTrue(fit["recompute"] or 0 < fit["micro_batch"] < 24, fit)
 
     def test_processes_with_other_recipes_are_refused(self):
         for more, word in ((("--set", "schedule.lr=0.2"), "recipe"), (("--data", "data/train"), "")):
