@@ -588,6 +588,18 @@ TEST_P(VariantContract, OtherDevicesLearnAndResumeAsTheCpuDoes) {
   near(rest.reports[0].loss, cpu.reports[2].loss, 1e-2);
 }
 
+TEST(OtherDevice, LearnsInBfloat16AsTheCpuDoes) {
+  std::vector<double> losses;
+  for (const std::string& device : {std::string("cpu"), test::kOtherDevice}) {
+    learn::TrainParts parts = parts_of(config_of("simclr"), 3, device);
+    parts.train.precision = "bf16";
+    Watch watch;
+    learn::Trainer(parts).run(nullptr, watch, watch.stop);
+    losses.push_back(watch.reports.back().loss);
+  }
+  EXPECT_NEAR(losses[1], losses[0], 0.02 * losses[0]);
+}
+
 INSTANTIATE_TEST_SUITE_P(Every, Contract, testing::ValuesIn(names()),
                          [](const auto& param) { return param.param; });
 INSTANTIATE_TEST_SUITE_P(Every, VariantContract, testing::ValuesIn(methods_and_variants()),
