@@ -1,24 +1,23 @@
-// A device for tests where there is no GPU: LibTorch's "mtia" with operations that are
-// carried out on copies in the CPU's memory. As on a GPU, whoever mixes its tensors with those of
-// the CPU gets an error, whoever reaches into its memory crashes, and gradients are computed in
-// another thread. There are three of them.
+// A device for tests where there is no GPU: LibTorch's "mtia", which it has no code for, with
+// operations that are carried out on copies in the CPU's memory. As on a GPU, whoever mixes its
+// tensors with those of the CPU gets an error, whoever reaches into its memory crashes, and
+// gradients are computed in another thread. There are three of them.
 #pragma once
 
 #include <ATen/ATen.h>
 #include <ATen/EmptyTensor.h>
-
 #include <ATen/InferSize.h>
 #include <ATen/TensorUtils.h>
 #include <ATen/detail/MTIAHooksInterface.h>
 #include <ATen/native/CPUFallback.h>
-#include <ATen/native/Resize.h>
+#include <c10/core/CPUAllocator.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/library.h>
 
-#include <c10/core/DeviceGuard.h>
-
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -159,8 +158,9 @@ inline at::Tensor unfold(const at::Tensor& t, int64_t dim, int64_t size, int64_t
 // As LibTorch checks for kernels of a GPU: all on one device, but for single numbers of the CPU.
 inline void refuse_mixed(const c10::OperatorHandle& op, const torch::jit::Stack& stack) {
   const std::string& name = op.schema().name();
-  // Indices may lie in the CPU's memory.
-  if (name.starts_with("aten::index") || name.starts_with("aten::_index_put")) return;
+  // Of x[indices] these may lie in the CPU's memory.
+  if (name == "aten::index" || name == "aten::index_put_" || name == "aten::_index_put_impl_")
+    return;
   std::set<std::string> devices;
   const auto look = [&](const at::Tensor& t) {
     if (t.defined() && !(t.is_cpu() && t.dim() == 0)) devices.insert(t.device().str());
