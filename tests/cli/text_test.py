@@ -165,8 +165,9 @@ class Text(support.ProgramTest):
         self.assertIn("'bad' in column 3 is no number", result.out)
 
     def test_what_cannot_be_learned_from(self):
-        (self.folder / "empty.tsv").write_text("")
-        self.fails(3, ["empty.tsv", "empty file"], "train", "empty.tsv")
+        for name in ("empty.tsv", "empty.txt"):
+            (self.folder / name).write_text("")
+            self.fails(3, [name, "empty file"], "train", name)
         self.fails(2, ["no column '2'"], "train", "lines.txt", "--columns", "1,2")
         self.fails(2, ["would be the same", "crop"], "train", "lines.txt", "--set",
                    "views.recipe=dropout", *support.settings(SMALL))

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <filesystem>
+#include <system_error>
+
 #include "vistas/base/error.h"
 #include "vistas/learn/bundle.h"
 #include "vistas/recipe/dense_config.h"
@@ -46,6 +49,11 @@ learn::Modality modality_in(const Value& values) {
 
 // By what the files look like.
 learn::Modality modality_of_files(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_regular_file(path, error) && std::filesystem::is_empty(path, error)) {
+    throw Error(ErrorKind::data, {.what = path + ": empty file",
+                                  .expected = "pictures or a list of them, texts or interactions"});
+  }
   if (holds_interactions(path)) return learn::Modality::interactions;
   return holds_texts(path) ? learn::Modality::text : learn::Modality::image;
 }
