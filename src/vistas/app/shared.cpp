@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 
+#include "vistas/base/clock.h"
 #include "vistas/base/files.h"
 #include "vistas/base/run_folder.h"
 #include "vistas/learn/group.h"
@@ -29,10 +29,9 @@ void StatusLine::clear() {
 }
 
 vision::FeatureProgress counted_progress(StatusLine& status, const std::string& doing) {
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   return [&status, doing, start](int64_t done, int64_t all) {
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double seconds = seconds_since(start);
     const double rate = static_cast<double>(done) / seconds;
     status.show(fmt::format("{} {} of {}  {:.{}f} a second  {} left", doing,
                             look::format_count(done), look::format_count(all), rate,

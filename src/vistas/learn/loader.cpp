@@ -1,10 +1,10 @@
 #include "vistas/learn/loader.h"
 
 #include <algorithm>
-#include <chrono>
 #include <numeric>
 #include <string>
 
+#include "vistas/base/clock.h"
 #include "vistas/base/error.h"
 #include "vistas/learn/group.h"
 
@@ -145,10 +145,9 @@ void Loader::work() {
         if (cursor.ends.empty()) return;
         number = claimed_++;
       }
-      const auto start = std::chrono::steady_clock::now();
+      const auto start = Clock::now();
       Batch batch = make(cursor);
-      const double seconds =
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      const double seconds = seconds_since(start);
       const std::lock_guard lock(mutex_);
       making_ += seconds;
       ready_.emplace(number, Made{std::move(batch), static_cast<int64_t>(cursor.ends.size())});
@@ -166,10 +165,10 @@ double Loader::making() {
 }
 
 Loader::Made& Loader::first_ready(std::unique_lock<std::mutex>& lock) {
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   changed_.wait(lock, [&] { return error_ || ready_.contains(taken_); });
   if (!ready_.contains(taken_)) std::rethrow_exception(error_);
-  waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  waited_ += seconds_since(start);
   return ready_.at(taken_);
 }
 

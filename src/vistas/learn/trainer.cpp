@@ -11,6 +11,7 @@
 #include <numeric>
 #include <utility>
 
+#include "vistas/base/clock.h"
 #include "vistas/base/error.h"
 #include "vistas/base/threads.h"
 #include "vistas/learn/gradient_cache.h"
@@ -48,12 +49,6 @@ void check_group(const TrainOptions& o, const at::Device& device) {
     throw Error(ErrorKind::usage, {.what = "train.micro_tokens with several processes",
                                    .fix = "Use train.micro_batch"});
   }
-}
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 // Tensors of the method that are not the encoder's, named "method.<name>".

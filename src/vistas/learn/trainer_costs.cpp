@@ -1,17 +1,11 @@
 // What a Trainer tells about time and memory.
 #include <algorithm>
-#include <chrono>
 
+#include "vistas/base/clock.h"
 #include "vistas/learn/trainer.h"
 
 namespace vistas::learn {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 int64_t bytes(const at::Tensor& t) {
   return static_cast<int64_t>(t.is_sparse() ? t._values().nbytes() + t._indices().nbytes()

@@ -4,23 +4,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <numeric>
 #include <utility>
 #include <vector>
 
+#include "vistas/base/clock.h"
 #include "vistas/base/error.h"
 #include "vistas/base/memory.h"
 #include "vistas/learn/group.h"
 
 namespace vistas::recipe {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 std::string megabytes(int64_t bytes) {
   if (bytes < 1'000'000) return fmt::format("{} bytes", bytes);

@@ -4,9 +4,9 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/api/include/torch/version.h>
 
-#include <chrono>
 #include <fstream>
 
+#include "vistas/base/clock.h"
 #include "vistas/base/threads.h"
 #include "vistas/learn/group.h"
 
@@ -58,10 +58,9 @@ double gemm_gflops(int64_t n, bool bf16) {
   const at::Tensor a = at::randn({n, n}).to(type), b = at::randn({n, n}).to(type);
   double best = 0;
   for (int repeat = 0; repeat < 5; ++repeat) {
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = Clock::now();
     const at::Tensor c = at::mm(a, b);
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double seconds = seconds_since(start);
     best = std::max(best, 2e-9 * static_cast<double>(n * n * n) / seconds);
   }
   return best;

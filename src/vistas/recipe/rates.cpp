@@ -3,13 +3,13 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cmath>
 #include <memory>
 #include <numeric>
 #include <thread>
 #include <utility>
 
+#include "vistas/base/clock.h"
 #include "vistas/base/threads.h"
 #include "vistas/contrast/nt_xent.h"
 #include "vistas/learn/trainer.h"
@@ -21,12 +21,6 @@
 
 namespace vistas::recipe {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // Calls a second.
 double rate_of(double seconds, const std::function<void()>& call) {

@@ -12,6 +12,7 @@
 #include <limits>
 #include <thread>
 
+#include "vistas/base/clock.h"
 #include "vistas/base/error.h"
 #include "vistas/base/files.h"
 #include "vistas/tune/confirm.h"
@@ -22,14 +23,8 @@ namespace fs = std::filesystem;
 namespace vistas::tune {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr auto kPoll = std::chrono::milliseconds(200);
 constexpr int kFailures = 3;  // in a row end a study
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // One process at a time works on a study. Trainings inherit the lock, so that it is free only when
 // those of a killed process have saved and gone, for which we wait.

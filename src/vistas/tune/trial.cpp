@@ -99,7 +99,7 @@ fs::path Trial::result() const {
 }
 
 double Trial::seconds() const {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  return seconds_since(start_);
 }
 
 void Trial::begin() {

@@ -1,13 +1,13 @@
 // One trial of a study: the processes that time, train and measure it.
 #pragma once
 
-#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "vistas/base/clock.h"
 #include "vistas/tune/objective.h"
 #include "vistas/tune/process.h"
 #include "vistas/tune/study.h"
@@ -67,7 +67,7 @@ class Trial {
   std::filesystem::path folder_;
   TrialRow row_;
   Phase phase_ = Phase::timing;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  Clock::time_point start_ = Clock::now();
   std::unique_ptr<Process> process_;
   int64_t rung_ = 0;  // of the last score
   int code_ = 0;

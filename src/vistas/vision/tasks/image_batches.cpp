@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 
+#include "vistas/base/clock.h"
 #include "vistas/base/error.h"
 
 namespace vistas::vision {
@@ -64,7 +65,6 @@ int64_t ImageBatches::partner(int64_t sample, const DrawKey& key) const {
 }
 
 Sample ImageBatches::read(int64_t sample, const ChooseBox& needed, Image& storage) const {
-  using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
   const Sample result = reader_.read(sample, needed, storage);
   reading_ += std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
