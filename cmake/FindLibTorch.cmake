@@ -63,8 +63,8 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
       target_include_directories(LibTorch::NCCL SYSTEM INTERFACE
         "${_nvidia}/nccl/include" "${_cuda}" "${_cuda}/cccl")
     else()
-      message(STATUS "No headers of NCCL beside LibTorch for CUDA: processes cannot share GPUs' work; "
-        "pip install 'cuda-toolkit[cccl,crt]' brings them")
+      message(STATUS "No headers of CUDA and NCCL beside LibTorch: processes cannot train together on "
+        "GPUs; pip install 'cuda-toolkit[cccl,crt]' brings them")
     endif()
   endif()
   set_property(TARGET LibTorch::LibTorch PROPERTY INTERFACE_LINK_LIBRARIES "${_libraries}")

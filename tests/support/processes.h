@@ -48,10 +48,10 @@ inline void in_processes(int64_t size, const std::function<void(int64_t rank)>& 
 }
 
 // Trains in float64, alone and in 2 and 3 processes: all have the same losses and end with the same
-// weights, but for `close`. Batches of float64 if the network wants such. With `elsewhere` also in
-// 2 processes that have a device each.
+// weights, but for `close`. So do 2 processes that have a device each. Batches of float64 if the
+// network wants such.
 inline void expect_same_in_processes(const std::function<learn::TrainParts()>& make_parts,
-                                     double close, bool elsewhere = true) {
+                                     double close) {
   struct Watch : learn::TrainObserver {
     void on_report(const learn::StepReport& report) override { losses.push_back(report.loss); }
     std::vector<double> losses;
@@ -74,9 +74,9 @@ inline void expect_same_in_processes(const std::function<learn::TrainParts()>& m
   };
   const Trained whole = train(at::kCPU);
   EXPECT_GE(whole.losses.size(), 3U);  // from the second step on gradients travel in buckets
-  const auto compare = [&](int64_t processes, bool on_devices) {
+  const auto compare = [&](int64_t processes, bool elsewhere) {
     in_processes(processes, [&](int64_t rank) {
-      const Trained part = train(on_devices ? other_device_of(rank) : at::kCPU);
+      const Trained part = train(elsewhere ? other_device_of(rank) : at::kCPU);
       ASSERT_EQ(part.losses.size(), whole.losses.size());
       for (size_t i = 0; i < whole.losses.size(); ++i) {
         EXPECT_NEAR(part.losses[i], whole.losses[i], close) << "step " << i;
@@ -89,7 +89,7 @@ inline void expect_same_in_processes(const std::function<learn::TrainParts()>& m
   };
   compare(2, false);
   compare(3, false);
-  if (elsewhere) compare(2, true);
+  compare(2, true);
 }
 
 }  // namespace vistas::test

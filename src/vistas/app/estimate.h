@@ -27,7 +27,7 @@ struct LimitArguments {
   Limits limits() const;
 };
 
-// "90s", "6m", "1.5h" or plain seconds; anything else is a usage error.
+// "90s", "6m", "1.5h" or plain seconds; anything else is a usage error that names the option.
 double parse_duration(const std::string& option, const std::string& text);
 
 // "8192 pictures, 128 in memory at once"

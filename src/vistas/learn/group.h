@@ -44,8 +44,8 @@ std::optional<Place> place_from_environment();
 
 // The processes of this thread's group. Every process must make the same calls in the same order.
 // Tensors are of one shape and type in all processes unless said otherwise, on the CPU or, with
-// NCCL, on a GPU for each process; no gradients pass. If a process ends, the calls of the others
-// throw a resource error.
+// NCCL, on a GPU for each process; no gradients pass. If a process ends, calls of the others for
+// tensors of the CPU throw a resource error; on GPUs NCCL's watchdog ends the others.
 class Group {
  public:
   // The group of this thread: it is alone unless a Membership is alive.
